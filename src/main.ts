@@ -5,6 +5,7 @@ import { createTokenSigner } from './auth/sign.ts'
 import { createTokenVerifier } from './auth/token.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
 import { createDatabase } from './db/client.ts'
+import { isDriverDefect } from './db/driver-defects.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { isMigrated } from './db/migrate.ts'
 import { DatabaseStartError, databaseSource, prepareDatabase } from './db/source.ts'
@@ -100,6 +101,12 @@ const start = async (config: Config, log: Log) => {
     log.flush()
     process.exit(0)
   }
+  const crash = (error: unknown) => {
+    if (isDriverDefect(error)) log.warn('the database driver lost a connection', { reason: String(error) })
+    else fail(log, error instanceof Error ? (error.stack ?? error.message) : String(error))
+  }
+  process.on('uncaughtException', crash)
+  process.on('unhandledRejection', crash)
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 

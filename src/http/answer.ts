@@ -22,7 +22,13 @@ export const answers = ({ crossOrigin, validationErrorStatus, log, allowedMethod
   new Elysia({ name: 'answers' })
     .use(requestContext)
     .decorate('failure', undefined as AppError | undefined)
-    .onRequest(({ request }) => crossOrigin.preflight(request))
+    .onRequest(({ request, requestId }) => {
+      // Not "return f()": Elysia takes that for a promise, and would wait before every request.
+      const preflight = crossOrigin.preflight(request, requestId)
+      if (preflight === undefined) return
+      log.debug('preflight', { request_id: requestId })
+      return preflight
+    })
     .onError({ as: 'global' }, (context) => {
       const { error, path, set, requestId } = context
       let failure = toAppError(error)
