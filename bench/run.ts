@@ -1,0 +1,135 @@
+/**
+ * `bun run bench`: what a request costs this service beside three others on the same database.
+ * `bun run bench --help` lists the options.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import postgres from 'postgres'
+import { type DataSet, seedTasks, seedUsers } from './support/data-set.ts'
+import { installPeers } from './support/install-peers.ts'
+import { describeMachine } from './support/machine.ts'
+import { FIGURES, type Figures, measure, warmUp } from './support/measure.ts'
+import { createOperations } from './support/operations.ts'
+import { startPostgres } from './support/postgres.ts'
+import { probe } from './support/probe.ts'
+import { writeRequests } from './support/requests-file.ts'
+import type { Result, Results } from './support/results.ts'
+import { isWriting, listRequests, type Scenario, scenarios } from './support/scenarios.ts'
+import { isServerName, programs, type RunningServer, startServer } from './support/servers.ts'
+import { medianOfEach } from './support/statistics.ts'
+import { renderReport } from './support/table.ts'
+
+const USAGE = `bun run bench [options]
+  --rounds N         turns of each server in each scenario (3)
+  --seconds N        length of a turn (5)
+  --warm-up N        seconds of load before each turn, every answer checked (2)
+  --only a,b         scenarios: ${scenarios.map(({ name }) => name).join(',')}
+  --peers a,b        servers beside the service: floor,hono,fastify
+  --json FILE        where the figures go (bench/results.json)`
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '5' },
+    'warm-up': { type: 'string', default: '2' },
+    only: { type: 'string', default: scenarios.map(({ name }) => name).join(',') },
+    peers: { type: 'string', default: 'floor,hono,fastify' },
+    json: { type: 'string', default: join(import.meta.dir, 'results.json') },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (options.help) {
+  console.log(USAGE)
+  process.exit()
+}
+
+const chosenScenarios = options.only.split(',').map((name) => {
+  const found = scenarios.find((scenario) => scenario.name === name)
+  if (!found) throw new Error(`there is no scenario ${name}\n${USAGE}`)
+  return found
+})
+const chosenServers = [
+  ...(process.env.BENCH_SCHEMA ? [] : ['service']),
+  ...options.peers.split(',').filter(Boolean),
+].map((name) => {
+  if (!isServerName(name)) throw new Error(`there is no server ${name}\n${USAGE}`)
+  return name
+})
+const rounds = Number(options.rounds)
+const seconds = Number(options.seconds)
+const warmUpSeconds = Number(options['warm-up'])
+
+/** 1,000 users with 20 tasks each. */
+const DATA_SET: DataSet = { tasks: 20_000, users: 1000, heavyTasks: 0, inProgressEvery: 5 }
+const secret = crypto.randomUUID() + crypto.randomUUID()
+const operations = createOperations(DATA_SET, secret)
+
+await using cleanUp = new AsyncDisposableStack()
+const directory = await mkdtemp(join(tmpdir(), 'bench-requests-'))
+cleanUp.defer(() => rm(directory, { recursive: true, force: true }))
+
+await installPeers()
+const database = cleanUp.use(await startPostgres())
+const sql = postgres(database.url, { max: 1, onnotice: () => {} })
+cleanUp.defer(() => sql.end())
+if (process.env.BENCH_SCHEMA) await sql.file(process.env.BENCH_SCHEMA)
+
+const servers: RunningServer[] = []
+for (const name of chosenServers) {
+  progress(`starting ${programs[name].label}`)
+  servers.push(cleanUp.use(await startServer(name, { databaseUrl: database.url, secret })))
+}
+await seedUsers(sql, DATA_SET)
+
+const results: Result[] = []
+for (const scenario of chosenScenarios) results.push(...(await runScenario(scenario)))
+
+const run: Results = {
+  takenAt: new Date().toISOString(),
+  machine: await describeMachine(),
+  rounds,
+  seconds,
+  startMs: Object.fromEntries(servers.map(({ name, startMs }) => [name, startMs])),
+  results,
+}
+await Bun.write(options.json, `${JSON.stringify(run, null, 2)}\n`)
+console.log(renderReport(run))
+
+/** All rounds of one scenario: the servers take turns, so that a slow minute of the machine meets each. */
+async function runScenario(scenario: Scenario): Promise<Result[]> {
+  const { name, connections, expectedStatus } = scenario
+  await seedTasks(sql, DATA_SET)
+  for (const server of servers) {
+    for (const operation of new Set(scenario.pattern)) {
+      await probe(server, operation, operations[operation], sql)
+    }
+  }
+
+  const requestsFile = join(directory, `${name}.tsv`)
+  await writeRequests(requestsFile, listRequests(scenario, operations, DATA_SET.tasks))
+  const load = { connections, seconds, requestsFile, expectedStatus }
+  const turns = new Map(servers.map((server) => [server, [] as Figures[]]))
+  for (let round = 1; round <= rounds; round++) {
+    for (const [server, figures] of turns) {
+      if (isWriting(scenario)) await seedTasks(sql, DATA_SET)
+      await warmUp(server, load, warmUpSeconds)
+      figures.push(await measure(server, load, database.pid))
+      progress(`${name} ${round}/${rounds} ${server.label}: ${figures.at(-1)?.cpuUs.toFixed(1)} µs`)
+    }
+  }
+  return [...turns].map(([server, figures]) => ({
+    scenario: name,
+    connections,
+    server: server.name,
+    label: server.label,
+    rounds: figures,
+    median: medianOfEach(figures, FIGURES),
+  }))
+}
+
+/** Where a run is, on stderr: stdout is for the table. */
+function progress(text: string): void {
+  console.error(text)
+}
