@@ -10,7 +10,6 @@ import postgres from 'postgres'
 import { type DataSet, seedTasks, seedUsers } from './support/data-set.ts'
 import { installPeers } from './support/install-peers.ts'
 import { describeMachine } from './support/machine.ts'
-import { FIGURES, type Figures, measure, warmUp } from './support/measure.ts'
 import { createOperations } from './support/operations.ts'
 import { startPostgres } from './support/postgres.ts'
 import { probe } from './support/probe.ts'
@@ -18,8 +17,11 @@ import { writeRequests } from './support/requests-file.ts'
 import type { Result, Results } from './support/results.ts'
 import { isWriting, listRequests, type Scenario, scenarios } from './support/scenarios.ts'
 import { isServerName, programs, type RunningServer, startServer } from './support/servers.ts'
-import { medianOfEach } from './support/statistics.ts'
 import { renderReport } from './support/table.ts'
+import { takeTurns } from './support/turns.ts'
+
+/** Where a run is goes to stderr: stdout is for the table. */
+const progress = (text: string) => console.error(text)
 
 const USAGE = `bun run bench [options]
   --rounds N         turns of each server in each scenario (3)
@@ -97,7 +99,7 @@ const run: Results = {
 await Bun.write(options.json, `${JSON.stringify(run, null, 2)}\n`)
 console.log(renderReport(run))
 
-/** All rounds of one scenario: the servers take turns, so that a slow minute of the machine meets each. */
+/** Tries every server with one request of each kind, then measures them in turns. */
 async function runScenario(scenario: Scenario): Promise<Result[]> {
   const { name, connections, expectedStatus } = scenario
   await seedTasks(sql, DATA_SET)
@@ -110,26 +112,19 @@ async function runScenario(scenario: Scenario): Promise<Result[]> {
   const requestsFile = join(directory, `${name}.tsv`)
   await writeRequests(requestsFile, listRequests(scenario, operations, DATA_SET.tasks))
   const load = { connections, seconds, requestsFile, expectedStatus }
-  const turns = new Map(servers.map((server) => [server, [] as Figures[]]))
-  for (let round = 1; round <= rounds; round++) {
-    for (const [server, figures] of turns) {
-      if (isWriting(scenario)) await seedTasks(sql, DATA_SET)
-      await warmUp(server, load, warmUpSeconds)
-      figures.push(await measure(server, load, database.pid))
-      progress(`${name} ${round}/${rounds} ${server.label}: ${figures.at(-1)?.cpuUs.toFixed(1)} µs`)
-    }
-  }
-  return [...turns].map(([server, figures]) => ({
-    scenario: name,
-    connections,
-    server: server.name,
-    label: server.label,
-    rounds: figures,
-    median: medianOfEach(figures, FIGURES),
-  }))
-}
-
-/** Where a run is, on stderr: stdout is for the table. */
-function progress(text: string): void {
-  console.error(text)
+  const prepare = isWriting(scenario) ? () => seedTasks(sql, DATA_SET) : undefined
+  const outcomes = await takeTurns(
+    servers.map((server) => ({ server, load, prepare })),
+    {
+      rounds,
+      warmUpSeconds,
+      databasePid: database.pid,
+      onTurn: ({ label }, round, { cpuUs }) =>
+        progress(`${name} ${round}/${rounds} ${label}: ${cpuUs.toFixed(1)} µs`),
+    },
+  )
+  return outcomes.map((outcome, index) => {
+    const { name: server, label } = servers[index] as RunningServer
+    return { scenario: name, connections, server, label, ...outcome }
+  })
 }

@@ -1,15 +1,13 @@
 import type { Machine } from './machine.ts'
-import type { Figures } from './measure.ts'
 import type { ServerName } from './servers.ts'
+import type { Outcome } from './turns.ts'
 
 /** One server under one load. */
-export interface Result {
+export interface Result extends Outcome {
   scenario: string
   connections: number
   server: ServerName
   label: string
-  rounds: Figures[]
-  median: Figures
 }
 
 /** A whole run, as it is written to `results.json` and read by the table and the chart. */
