@@ -7,21 +7,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import postgres from 'postgres'
-import { type DataSet, seedTasks, seedUsers } from './support/data-set.ts'
+import { STANDARD_DATA_SET, seedTasks, seedUsers } from './support/data-set.ts'
 import { installPeers } from './support/install-peers.ts'
 import { describeMachine } from './support/machine.ts'
 import { createOperations } from './support/operations.ts'
 import { startPostgres } from './support/postgres.ts'
 import { probe } from './support/probe.ts'
+import { progress } from './support/progress.ts'
 import { writeRequests } from './support/requests-file.ts'
 import type { Result, Results } from './support/results.ts'
 import { isWriting, listRequests, type Scenario, scenarios } from './support/scenarios.ts'
 import { isServerName, programs, type RunningServer, startServer } from './support/servers.ts'
 import { renderReport } from './support/table.ts'
 import { takeTurns } from './support/turns.ts'
-
-/** Where a run is goes to stderr: stdout is for the table. */
-const progress = (text: string) => console.error(text)
 
 const USAGE = `bun run bench [options]
   --rounds N         turns of each server in each scenario (3)
@@ -63,10 +61,8 @@ const rounds = Number(options.rounds)
 const seconds = Number(options.seconds)
 const warmUpSeconds = Number(options['warm-up'])
 
-/** 1,000 users with 20 tasks each. */
-const DATA_SET: DataSet = { tasks: 20_000, users: 1000, heavyTasks: 0, inProgressEvery: 5 }
 const secret = crypto.randomUUID() + crypto.randomUUID()
-const operations = createOperations(DATA_SET, secret)
+const operations = createOperations(STANDARD_DATA_SET, secret)
 
 await using cleanUp = new AsyncDisposableStack()
 const directory = await mkdtemp(join(tmpdir(), 'bench-requests-'))
@@ -83,7 +79,7 @@ for (const name of chosenServers) {
   progress(`starting ${programs[name].label}`)
   servers.push(cleanUp.use(await startServer(name, { databaseUrl: database.url, secret })))
 }
-await seedUsers(sql, DATA_SET)
+await seedUsers(sql, STANDARD_DATA_SET)
 
 const results: Result[] = []
 for (const scenario of chosenScenarios) results.push(...(await runScenario(scenario)))
@@ -102,7 +98,7 @@ console.log(renderReport(run))
 /** Tries every server with one request of each kind, then measures them in turns. */
 async function runScenario(scenario: Scenario): Promise<Result[]> {
   const { name, connections, expectedStatus } = scenario
-  await seedTasks(sql, DATA_SET)
+  await seedTasks(sql, STANDARD_DATA_SET)
   for (const server of servers) {
     for (const operation of new Set(scenario.pattern)) {
       await probe(server, operation, operations[operation], sql)
@@ -110,9 +106,9 @@ async function runScenario(scenario: Scenario): Promise<Result[]> {
   }
 
   const requestsFile = join(directory, `${name}.tsv`)
-  await writeRequests(requestsFile, listRequests(scenario, operations, DATA_SET.tasks))
+  await writeRequests(requestsFile, listRequests(scenario, operations, STANDARD_DATA_SET.tasks))
   const load = { connections, seconds, requestsFile, expectedStatus }
-  const prepare = isWriting(scenario) ? () => seedTasks(sql, DATA_SET) : undefined
+  const prepare = isWriting(scenario) ? () => seedTasks(sql, STANDARD_DATA_SET) : undefined
   const outcomes = await takeTurns(
     servers.map((server) => ({ server, load, prepare })),
     {

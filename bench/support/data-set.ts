@@ -11,6 +11,9 @@ export interface DataSet {
   inProgressEvery: number
 }
 
+/** 1,000 users with 20 tasks each. */
+export const STANDARD_DATA_SET: DataSet = { tasks: 20_000, users: 1000, heavyTasks: 0, inProgressEvery: 5 }
+
 /** Users without tasks, who create them in the mixture, so that lists stay as long as they were. */
 export const CREATORS = 100
 export const HEAVY_USER = 'heavy'

@@ -17,7 +17,7 @@ const scenario = (
 ): Scenario => ({ name, pattern, connections, expectedStatus })
 
 /** 60 % list, 20 % get, 10 % create, 10 % toggle, as even as ten requests allow. */
-const MIXTURE: OperationName[] = [
+export const MIXTURE: OperationName[] = [
   'list',
   'list',
   'get',
