@@ -11,7 +11,7 @@ export interface BenchRequest {
 
 /** The n-th request of one kind, n from 0. Every n-th user comes with a token of their own. */
 export type Operation = (n: number) => BenchRequest
-export type OperationName = 'get' | 'list' | 'create' | 'toggle' | 'unauthenticated' | 'health'
+export type OperationName = 'get' | 'getCold' | 'list' | 'create' | 'toggle' | 'unauthenticated' | 'health'
 
 /** The requests that every server is measured with, over a data set without a heavy user. */
 export function createOperations(
@@ -29,6 +29,12 @@ export function createOperations(
 
   return {
     get: (n) => ({ method: 'GET', path: taskPath(n), token: tokenOf(userTokens, n) }),
+    // Every request its own token: more of them than any cache that is bounded sensibly will hold.
+    getCold: (n) => ({
+      method: 'GET',
+      path: taskPath(n),
+      token: signToken(userId((n % users) + 1), secret, { jti: n }),
+    }),
     list: (n) => ({ method: 'GET', path: '/api/tasks', token: tokenOf(userTokens, n) }),
     create: (n) => ({
       method: 'POST',

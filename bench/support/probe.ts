@@ -36,14 +36,17 @@ export async function probe(
   }
 }
 
+async function probeGet({ request, send, sql }: Probe): Promise<void> {
+  const { status, body } = await send(request)
+  deepStrictEqual(
+    { status, task: readTask(body) },
+    { status: 200, task: await findTask(sql, taskIdOf(request)) },
+  )
+}
+
 const probes: Record<OperationName, (probe: Probe) => Promise<void>> = {
-  async get({ request, send, sql }) {
-    const { status, body } = await send(request)
-    deepStrictEqual(
-      { status, task: readTask(body) },
-      { status: 200, task: await findTask(sql, taskIdOf(request)) },
-    )
-  },
+  get: probeGet,
+  getCold: probeGet,
 
   async list({ request, send, sql }) {
     const { status, body } = await send(request)

@@ -41,6 +41,8 @@ export const scenarios: Scenario[] = [
   scenario('health', ['health']),
   scenario('get-8', ['get'], { connections: 8 }),
   scenario('get-256', ['get'], { connections: 256 }),
+  // Last, because it fills a cache of tokens with ones that nobody sends again.
+  scenario('get-cold', ['getCold']),
 ]
 
 /** Whether a scenario changes tasks, so that each turn has to start from the same ones. */
