@@ -50,10 +50,7 @@ const chosenScenarios = options.only.split(',').map((name) => {
   if (!found) throw new Error(`there is no scenario ${name}\n${USAGE}`)
   return found
 })
-const chosenServers = [
-  ...(process.env.BENCH_SCHEMA ? [] : ['service']),
-  ...options.peers.split(',').filter(Boolean),
-].map((name) => {
+const chosenServers = ['service', ...options.peers.split(',').filter(Boolean)].map((name) => {
   if (!isServerName(name)) throw new Error(`there is no server ${name}\n${USAGE}`)
   return name
 })
@@ -72,7 +69,6 @@ await installPeers()
 const database = cleanUp.use(await startPostgres())
 const sql = postgres(database.url, { max: 1, onnotice: () => {} })
 cleanUp.defer(() => sql.end())
-if (process.env.BENCH_SCHEMA) await sql.file(process.env.BENCH_SCHEMA)
 
 const servers: RunningServer[] = []
 for (const name of chosenServers) {
