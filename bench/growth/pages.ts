@@ -48,6 +48,7 @@ async function findPage(url: string, firstPage: string, token: string, number: n
   let last = Number.POSITIVE_INFINITY
   for (let page = 1; page < number; page++) {
     const response = await fetch(url + path, { headers: { Authorization: `Bearer ${token}` } })
+    ok(response.ok, `page ${page} is answered ${response.status}`)
     const ids = ((await response.json()) as { id: number }[]).map(({ id }) => id)
     deepStrictEqual(
       ids,

@@ -33,7 +33,7 @@ export async function seedUsers(sql: Sql, { users }: DataSet): Promise<void> {
 /**
  * Replaces all tasks by those of the data set, and leaves the table as a vacuum would: each turn that
  * writes starts from the same pages. Tasks are dealt out to the users in turn, because people add to their
- * lists over time: one user's rows lie on many pages.
+ * lists over time: one user's rows lie on many pages. Times have microseconds, as `now()` gives them.
  */
 export async function seedTasks(
   sql: Sql,
@@ -55,8 +55,8 @@ export async function seedTasks(
         'Task ' || n || ': call the plumber',
         'The tap in the kitchen drips. Ask for a price first, and for a day after the ' || n % 28 + 1 || 'th.',
         case when n % ${inProgressEvery} = 0 then 'in_progress' when n % 3 = 0 then 'completed' else 'pending' end,
-        timestamptz '2025-01-01Z' + n * interval '1.001 seconds',
-        timestamptz '2025-01-01Z' + n * interval '1.001 seconds'
+        timestamptz '2025-01-01Z' + n * interval '1.000123 seconds',
+        timestamptz '2025-01-01Z' + n * interval '1.000123 seconds'
       from generate_series(1, ${tasks}::bigint) as n`
     await transaction`select setval(pg_get_serial_sequence('tasks', 'id'), ${tasks})`
   })
