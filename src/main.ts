@@ -1,12 +1,14 @@
 import { buildApp } from './app.ts'
 import { createKeySet } from './auth/key-set.ts'
 import { chooseSecret } from './auth/secret.ts'
+import { createTokenSigner } from './auth/sign.ts'
 import { createTokenVerifier } from './auth/token.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
 import { createDatabase } from './db/client.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { isMigrated } from './db/migrate.ts'
 import { DatabaseStartError, databaseSource, prepareDatabase } from './db/source.ts'
+import { localRateLimiter, sharedRateLimiter } from './http/rate-limit.ts'
 import { createLog, type Log } from './log.ts'
 
 /** How many statements may wait for each connection before more are refused: a fraction of a second's work. */
@@ -38,9 +40,23 @@ const start = async (config: Config, log: Log) => {
     now: Date.now,
   })
 
+  const accounts =
+    secret !== undefined && config.signupEnabled
+      ? {
+          sign: createTokenSigner({
+            secret,
+            ttlSeconds: config.tokenTtlSeconds,
+            issuer: config.jwtIssuer,
+            audience: config.jwtAudience,
+            now: Date.now,
+          }),
+          limiter: config.database ? sharedRateLimiter(database) : localRateLimiter,
+        }
+      : undefined
+
   let isStopping = false
   const isReady = async () => !isStopping && (await isMigrated(database))
-  const app = buildApp({ config, database, verifyToken, isReady, log })
+  const app = buildApp({ config, database, verifyToken, accounts, isReady, log })
 
   app.listen({
     hostname: config.host,

@@ -192,7 +192,10 @@ export const createDatabase = ({ connect, timeoutMs, maxPending, log }: Database
     open() {
       isOpen = true
     },
-    sql: ((...args: Parameters<ClientSql>) => client(...args)) as ClientSql,
+    // Of whichever client is the present one.
+    sql: Object.assign(((...args: Parameters<ClientSql>) => client(...args)) as ClientSql, {
+      unsafe: ((...args: Parameters<ClientSql['unsafe']>) => client.unsafe(...args)) as ClientSql['unsafe'],
+    }),
     run,
     async close(closeTimeoutMs) {
       clearTimeout(timer)
