@@ -1,7 +1,7 @@
 import { Elysia, t } from 'elysia'
 import type { Guard } from '../auth/guard.ts'
 import { AppError } from '../errors.ts'
-import { entityTag, isNotModified, versionsToMatch } from '../http/etag.ts'
+import { entityTag, versionsKnown, versionsToMatch } from '../http/etag.ts'
 import { idempotencyKey } from '../http/idempotency-key.ts'
 import type { JsonBody } from '../http/json-body.ts'
 import type { TaskRepository, Versions } from './repository.ts'
@@ -99,11 +99,11 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
     .get(
       '/:task_id',
       async ({ userId, params, request, set }) => {
+        const known = versionsKnown(request)
         const task = await tasks.find(userId, Number(params.task_id))
         if (!task) throw new AppError('not_found')
-        const etag = entityTag(task)
-        set.headers.etag = etag
-        if (!isNotModified(request, etag)) return task
+        set.headers.etag = entityTag(task)
+        if (known !== '*' && !known.includes(task.updated_at)) return task
         set.status = 304
       },
       { params: TaskParams, response: { 200: reply, 304: t.Void() } },
