@@ -40,7 +40,8 @@ const fingerprint = ({ title, description, status }: NewTask): Uint8Array =>
 
 /** The query of a URL with one parameter set. The rest of the URL is the client's, and may not be one. */
 const withParameter = (url: string, name: string, value: string): URLSearchParams => {
-  const parameters = new URLSearchParams(url.split('?', 2)[1])
+  const [, ...query] = url.split('?')
+  const parameters = new URLSearchParams(query.join('?'))
   parameters.set(name, value)
   return parameters
 }
