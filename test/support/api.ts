@@ -75,26 +75,18 @@ export const apiOn = (engine: Engine, overrides: Partial<Config> = {}): Api => {
           .map((line) => JSON.parse(line)),
       ),
   })
+  const config = { ...loadConfig({ ENVIRONMENT: 'test' }), ...overrides }
+  const claims = { secret: SECRET, issuer: config.jwtIssuer, audience: config.jwtAudience, now: Date.now }
   const app = buildApp({
-    config: { ...loadConfig({ ENVIRONMENT: 'test' }), ...overrides },
+    config,
     database: engine.database,
-    verifyToken: createTokenVerifier({
-      secret: SECRET,
-      keySet: undefined,
-      issuer: undefined,
-      audience: undefined,
-      now: Date.now,
-    }).verify,
-    accounts: {
-      sign: createTokenSigner({
-        secret: SECRET,
-        ttlSeconds: 3600,
-        issuer: undefined,
-        audience: undefined,
-        now: Date.now,
-      }),
-      limiter: engine.isServer ? sharedRateLimiter(engine.database) : localRateLimiter,
-    },
+    verifyToken: createTokenVerifier({ ...claims, keySet: undefined }).verify,
+    accounts: config.signupEnabled
+      ? {
+          sign: createTokenSigner({ ...claims, ttlSeconds: config.tokenTtlSeconds }),
+          limiter: engine.isServer ? sharedRateLimiter(engine.database) : localRateLimiter,
+        }
+      : undefined,
     isReady: async () => true,
     log,
   })
