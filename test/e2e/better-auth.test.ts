@@ -274,15 +274,19 @@ describe('Better Auth with its key set', () => {
     await kira.sees('After the rotation', 'Before the rotation')
   })
 
-  test('with the issuer stopped, tokens in hand still work', async () => {
+  test('with the issuer stopped, tokens in hand work until they expire; that is told until it is back', async () => {
     const liam = await newPerson('liam')
     await stack.issuer.stop()
     await liam.add('Nobody here but the API')
     await liam.sees('Nobody here but the API')
+
+    await liam.page.clock.setFixedTime(Date.now() + 16 * 60_000)
     await liam.page.getByRole('button', { name: 'Refresh' }).click()
-    await liam.sees('Nobody here but the API')
-    await liam.isToldNothing()
+    await liam.isTold(`${new URL(stack.issuer.url).host} cannot be reached. Try again in a moment.`)
     await stack.issuer.start()
+    await liam.page.getByRole('button', { name: 'Refresh' }).click()
+    await liam.isToldNothing()
+    expect(liam.tokens).toHaveLength(2)
   })
 
   describe('with tokens that live for a second', () => {

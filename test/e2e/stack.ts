@@ -1,78 +1,31 @@
 import { openSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { appendFile, mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { atProcessEnd, temporaryDirectory } from '../support/cleanup.ts'
+import { freePort } from '../support/ports.ts'
+import { type Service, startService } from '../support/process.ts'
+import { run } from '../support/run.ts'
 
-const root = resolve(import.meta.dir, '../..')
-const example = join(root, 'examples/better-auth')
+const example = join(import.meta.dir, '../../examples/better-auth')
 
 /** Logs and screenshots of the last run; git-ignored. */
 export const artifacts = join(import.meta.dir, 'artifacts')
 
 type Environment = Record<string, string>
 
-/** A program of the stack as an operator has it: started with an environment, stopped with a signal. */
-export interface Service {
-  /** Its origin, `http://localhost:` and the port that it keeps over restarts. */
+/** A program that a test stops and starts again; its address and its data stay. */
+export interface Program {
   url: string
-  /** Resolves when it answers on its ready path; what is given here is added to its environment. */
+  /** Resolves when it answers; what is given here is added to its environment for this time. */
   start(extra?: Environment): Promise<void>
   /** Resolves when the process has ended. */
   stop(): Promise<void>
 }
 
-interface Program {
-  name: string
-  script: string
-  readyPath: string
-  port: number
-  /** Its working directory: an empty one, so that no `.env` of the checkout is read. */
-  cwd: string
-  environment: Environment
-}
-
-/** A port that was free a moment ago. Bun shares ports between processes silently, hence no guessing. */
-function freePort() {
-  const probe = Bun.listen({ hostname: 'localhost', port: 0, socket: { data() {} } })
-  probe.stop(true)
-  return probe.port
-}
-
-function service({ name, script, readyPath, port, cwd, environment }: Program): Service {
-  const url = `http://localhost:${port}`
-  let child: Bun.Subprocess | undefined
-
-  async function start(extra: Environment = {}) {
-    const log = join(artifacts, `${name}.log`)
-    const output = openSync(log, 'a')
-    const { PATH = '', HOME = '' } = process.env
-    const env = { PATH, HOME, PORT: `${port}`, ...environment, ...extra }
-    const started = Bun.spawn([process.execPath, script], { cwd, env, stdout: output, stderr: output })
-    child = started
-    const answers = () =>
-      fetch(url + readyPath).then(
-        (response) => response.ok,
-        () => false,
-      )
-    while (!(await answers())) {
-      if (started.exitCode !== null)
-        throw new Error(`${name} ended at its start:\n${await Bun.file(log).text()}`)
-      await Bun.sleep(50)
-    }
-  }
-
-  async function stop() {
-    child?.kill()
-    await child?.exited
-  }
-
-  return { url, start, stop }
-}
-
 /** The Better Auth example and the task API, on free ports, with data of their own. */
 export interface Stack {
-  api: Service
-  issuer: Service
+  api: Program
+  issuer: Program
   /** The issuer's SQLite file, for a test that rotates keys as an administrator would. */
   issuerDatabase: string
   stop(): Promise<void>
@@ -85,59 +38,90 @@ export type Variant = 'key-set' | 'shared-secret'
 export async function prepare() {
   await rm(artifacts, { recursive: true, force: true })
   await mkdir(artifacts)
-  const install = Bun.spawn([process.execPath, 'install', '--frozen-lockfile'], { cwd: example })
-  if ((await install.exited) !== 0) throw new Error('The packages of examples/better-auth did not install')
+  await run([process.execPath, 'install', '--frozen-lockfile'], { cwd: example })
 }
 
 /** Starts both programs, with an empty database each. */
 export async function startStack(variant: Variant): Promise<Stack> {
-  const directory = await mkdtemp(join(tmpdir(), 'todo-e2e-'))
-  const issuerPort = freePort()
-  const apiPort = freePort()
+  const directory = temporaryDirectory('todo-e2e')
+  const [issuerPort, apiPort] = [await freePort(), await freePort()]
   const issuerUrl = `http://localhost:${issuerPort}`
-  const issuerDatabase = join(directory, 'auth.sqlite')
-  const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64')
+  const issuerDatabase = join(directory.path, 'auth.sqlite')
+  const secret = crypto.getRandomValues(new Uint8Array(32)).toBase64()
   const trust: Environment =
     variant === 'key-set' ? { JWKS_URL: `${issuerUrl}/api/auth/jwks` } : { BETTER_AUTH_SECRET: secret }
 
-  const issuer = service({
-    name: `issuer-${variant}`,
-    script: join(example, 'server.ts'),
-    readyPath: '/api/auth/ok',
-    port: issuerPort,
-    cwd: directory,
-    environment: {
-      API_URL: `http://localhost:${apiPort}`,
-      BETTER_AUTH_SECRET: secret,
-      DATABASE_FILE: issuerDatabase,
-      TOKEN_ALGORITHM: variant === 'key-set' ? 'EdDSA' : 'HS256',
-    },
+  const api = apiProgram({
+    ...trust,
+    CORS_ORIGINS: issuerUrl,
+    DATA_DIR: join(directory.path, 'data'),
+    JWT_AUDIENCE: issuerUrl,
+    JWT_ISSUER: issuerUrl,
+    PORT: String(apiPort),
   })
-  const api = service({
-    name: `api-${variant}`,
-    script: join(root, 'src/main.ts'),
-    readyPath: '/health/ready',
-    port: apiPort,
-    cwd: directory,
-    environment: {
-      ...trust,
-      CORS_ORIGINS: issuerUrl,
-      DATA_DIR: join(directory, 'data'),
-      JWT_AUDIENCE: issuerUrl,
-      JWT_ISSUER: issuerUrl,
-    },
+  const issuer = issuerProgram(directory.path, {
+    API_URL: api.url,
+    BETTER_AUTH_SECRET: secret,
+    DATABASE_FILE: issuerDatabase,
+    PORT: String(issuerPort),
+    TOKEN_ALGORITHM: variant === 'key-set' ? 'EdDSA' : 'HS256',
   })
 
   async function stop() {
     await Promise.all([api.stop(), issuer.stop()])
-    await rm(directory, { recursive: true })
+    await directory.remove()
   }
 
-  try {
-    await Promise.all([api.start(), issuer.start()])
-  } catch (error) {
-    await stop()
-    throw error
-  }
+  await Promise.all([api.start(), issuer.start()])
   return { api, issuer, issuerDatabase, stop }
+}
+
+function apiProgram(environment: Environment): Program {
+  let service: Service | undefined
+  return {
+    url: `http://localhost:${environment.PORT}`,
+    async start(extra) {
+      service = await startService({ ...environment, ...extra })
+      await service.ready()
+    },
+    async stop() {
+      if (!service) return
+      await service.stop()
+      await appendFile(join(artifacts, 'api.log'), `${service.log.join('\n')}\n`)
+    },
+  }
+}
+
+/** `cwd` is not the example's own directory, so that no `.env` of the developer reaches it. */
+function issuerProgram(cwd: string, environment: Environment): Program {
+  const url = `http://localhost:${environment.PORT}`
+  const log = join(artifacts, 'issuer.log')
+  let child: Bun.Subprocess | undefined
+  let cancelCleanup: (() => void) | undefined
+
+  async function start(extra?: Environment) {
+    const { PATH = '', HOME = '' } = process.env
+    const started = Bun.spawn([process.execPath, join(example, 'server.ts')], {
+      cwd,
+      env: { PATH, HOME, ...environment, ...extra },
+      stdin: 'ignore',
+      stdout: 'ignore',
+      stderr: openSync(log, 'a'),
+    })
+    child = started
+    cancelCleanup = atProcessEnd('kill -KILL "$1"', String(started.pid))
+    const answers = () => fetch(`${url}/api/auth/ok`).catch(() => null)
+    while (!(await answers())?.ok) {
+      if (started.exitCode !== null) throw new Error(`The example did not start: see ${log}`)
+      await Bun.sleep(10)
+    }
+  }
+
+  async function stop() {
+    child?.kill()
+    await child?.exited
+    cancelCleanup?.()
+  }
+
+  return { url, start, stop }
 }
