@@ -1,10 +1,12 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { run } from '../support/run.ts'
 import { openBrowser, screenshot } from './browser.ts'
 import { eventually } from './eventually.ts'
 import { type Person, password, visit } from './person.ts'
-import { prepare, type Stack, startStack } from './stack.ts'
+import { bundleReadme } from './readme.ts'
+import { example, prepare, type Stack, startStack } from './stack.ts'
 
 let browser: Awaited<ReturnType<typeof openBrowser>>
 
@@ -289,6 +291,29 @@ describe('Better Auth with its key set', () => {
     expect(liam.tokens).toHaveLength(2)
   })
 
+  test('the lines that the README gives to copy work, and keep no token of whoever signed in before', async () => {
+    const page = await (await browser.newProfile()).newPage()
+    await page.goto(stack.issuer.url)
+    await page.evaluate(await bundleReadme(stack.api.url))
+    const signUp = (email: string) =>
+      page.evaluate(`authClient.signUp.email({ name: 'Sam', email: '${email}', password: '${password}' })`)
+    const titles = () =>
+      page.evaluate(
+        `tasksApi('/api/tasks').then(async (answer) => (await answer.json()).map((task) => task.title))`,
+      )
+
+    await signUp('sam@example.com')
+    const body = JSON.stringify({ title: 'Copied and pasted' })
+    const added = `tasksApi('/api/tasks', { method: 'POST', body: '${body}' }).then((answer) => answer.status)`
+    expect(await page.evaluate(added)).toBe(201)
+    expect(await titles()).toEqual(['Copied and pasted'])
+
+    await page.evaluate('authClient.signOut()')
+    await signUp('tess@example.com')
+    // Better Auth's client tells of a change of session some milliseconds after it.
+    await eventually(titles, [])
+  })
+
   describe('with tokens that live for a second', () => {
     beforeAll(async () => {
       await stack.issuer.stop()
@@ -376,6 +401,10 @@ describe('Better Auth with HS256 and the shared secret', () => {
     expect(decodeProtectedHeader(lastToken(rosa)).alg).toBe('HS256')
     expect((await fetch(`${stack.issuer.url}/api/auth/jwks`)).status).toBe(404)
   })
+})
+
+test('the example passes the type checker', async () => {
+  expect(await run([process.execPath, 'x', 'tsc', '--noEmit', '--project', example])).toBe('')
 })
 
 test('in all of this the browser asked nothing of another host than localhost', () => {

@@ -6,7 +6,8 @@ import { freePort } from '../support/ports.ts'
 import { type Service, startService } from '../support/process.ts'
 import { run } from '../support/run.ts'
 
-const example = join(import.meta.dir, '../../examples/better-auth')
+/** The example's directory. */
+export const example = join(import.meta.dir, '../../examples/better-auth')
 
 /** Logs and screenshots of the last run; git-ignored. */
 export const artifacts = join(import.meta.dir, 'artifacts')
