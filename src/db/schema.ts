@@ -5,6 +5,7 @@ import {
   check,
   customType,
   index,
+  integer,
   pgTable,
   primaryKey,
   text,
@@ -83,3 +84,11 @@ export const idempotencyKeys = pgTable(
     index('idempotency_keys_oldest').on(table.created_at),
   ],
 )
+
+/** The counts of rate limits, in the columns that rate-limiter-flexible writes. */
+export const rateLimits = pgTable('rate_limits', {
+  key: text().primaryKey(),
+  points: integer().notNull().default(0),
+  /** Milliseconds since 1970. */
+  expire: bigint({ mode: 'number' }),
+})

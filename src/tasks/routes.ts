@@ -64,7 +64,6 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
 
   return new Elysia({ prefix })
     .use(guard)
-    .use(body.parser)
 
     .get(
       '',
@@ -94,7 +93,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { parse: 'later', transform: body.required, body: TaskCreate, response: { 201: reply } },
+      { ...body.required(TaskCreate), response: { 201: reply } },
     )
 
     .get(
@@ -117,7 +116,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, parse: 'later', transform: body.required, body: TaskCreate, response: reply },
+      { params: TaskParams, ...body.required(TaskCreate), response: reply },
     )
 
     .patch(
@@ -127,7 +126,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, parse: 'later', transform: body.required, body: TaskUpdate, response: reply },
+      { params: TaskParams, ...body.required(TaskUpdate), response: reply },
     )
 
     .patch(
@@ -137,7 +136,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, parse: 'later', transform: body.optional, body: TaskComplete, response: reply },
+      { params: TaskParams, ...body.optional(TaskComplete), response: reply },
     )
 
     .delete(

@@ -1,7 +1,9 @@
 import { describe } from 'bun:test'
 import { type App, buildApp } from '../../src/app.ts'
+import { createTokenSigner } from '../../src/auth/sign.ts'
 import { createTokenVerifier } from '../../src/auth/token.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
+import { localRateLimiter, sharedRateLimiter } from '../../src/http/rate-limit.ts'
 import { createLog } from '../../src/log.ts'
 import { type Engine, engines } from './engines.ts'
 import { signToken } from './token.ts'
@@ -82,7 +84,17 @@ export const apiOn = (engine: Engine, overrides: Partial<Config> = {}): Api => {
       issuer: undefined,
       audience: undefined,
       now: Date.now,
-    }),
+    }).verify,
+    accounts: {
+      sign: createTokenSigner({
+        secret: SECRET,
+        ttlSeconds: 3600,
+        issuer: undefined,
+        audience: undefined,
+        now: Date.now,
+      }),
+      limiter: engine.isServer ? sharedRateLimiter(engine.database) : localRateLimiter,
+    },
     isReady: async () => true,
     log,
   })
