@@ -83,7 +83,7 @@ function apiProgram(environment: Environment): Program {
     url: `http://localhost:${environment.PORT}`,
     async start(extra) {
       service = await startService({ ...environment, ...extra })
-      await service.ready()
+      await service.ready(120_000)
     },
     async stop() {
       if (!service) return
