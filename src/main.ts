@@ -29,11 +29,12 @@ const start = async (config: Config, log: Log) => {
   const source = databaseSource(config, log)
   const database = createDatabase({
     connect: () => source.connect(source.poolMax),
+    poolMax: source.poolMax,
     timeoutMs: config.databaseTimeoutMs,
     maxPending: config.databasePoolMax * PENDING_PER_CONNECTION,
     log,
   })
-  const verifyToken = createTokenVerifier({
+  const tokens = createTokenVerifier({
     secret,
     keySet: config.jwksUrl && createKeySet({ url: config.jwksUrl, log, now: Date.now, fetch }),
     issuer: config.jwtIssuer,
@@ -57,7 +58,23 @@ const start = async (config: Config, log: Log) => {
 
   let isStopping = false
   const isReady = async () => !isStopping && (await isMigrated(database))
-  const app = buildApp({ config, database, verifyToken, accounts, isReady, log })
+  const metrics = config.metricsToken
+    ? // Loaded only when asked for: prom-client takes a tenth of the start.
+      (await import('./http/metrics.ts')).createMetrics({
+        token: config.metricsToken,
+        databaseStats: database.stats,
+        tokenCounts: tokens.counts,
+      })
+    : undefined
+  const app = buildApp({
+    config,
+    database,
+    verifyToken: tokens.verify,
+    accounts,
+    isReady,
+    metrics,
+    log,
+  })
 
   app.listen({
     hostname: config.host,
