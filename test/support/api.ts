@@ -1,5 +1,5 @@
 import { describe } from 'bun:test'
-import { type App, buildApp } from '../../src/app.ts'
+import { type App, buildApp, type Dependencies } from '../../src/app.ts'
 import { createTokenSigner } from '../../src/auth/sign.ts'
 import { createTokenVerifier } from '../../src/auth/token.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
@@ -61,8 +61,12 @@ const encodeBody = (body: unknown): { body?: string | Uint8Array<ArrayBuffer>; t
   return { body: JSON.stringify(body), type: 'application/json' }
 }
 
-/** The app on one of the databases, with what a test wants configured otherwise. */
-export const apiOn = (engine: Engine, overrides: Partial<Config> = {}): Api => {
+/** The app on one of the databases, with what a test wants configured, or made, otherwise. */
+export const apiOn = (
+  engine: Engine,
+  overrides: Partial<Config> = {},
+  parts: Partial<Pick<Dependencies, 'database' | 'isReady' | 'accounts'>> = {},
+): Api => {
   const lines: Record<string, unknown>[] = []
   const log = createLog({
     level: 'debug',
@@ -89,6 +93,7 @@ export const apiOn = (engine: Engine, overrides: Partial<Config> = {}): Api => {
       : undefined,
     isReady: async () => true,
     log,
+    ...parts,
   })
   return {
     engine,
