@@ -62,6 +62,9 @@ export const accountRoutes = ({
     windowSeconds: LOGIN_FAILURES_WINDOW_SECONDS,
   })
 
+  const signup = body.required(Signup)
+  const login = body.required(Login)
+
   const count =
     (limit: RateLimit) =>
     ({ address }: { address: string }) =>
@@ -75,7 +78,6 @@ export const accountRoutes = ({
   })
 
   return new Elysia({ prefix: '/api/auth' })
-    .use(body.parser)
     .derive(({ request, server }) => ({
       address: clientAddress(request, server?.requestIP(request)?.address ?? 'unknown', trustProxy),
     }))
@@ -94,9 +96,8 @@ export const accountRoutes = ({
         return session(user)
       },
       {
-        parse: 'later',
-        transform: [count(signups), body.required],
-        body: Signup,
+        ...signup,
+        transform: [count(signups), signup.transform],
         response: { 201: t.NoValidate(Session) },
       },
     )
@@ -116,9 +117,8 @@ export const accountRoutes = ({
         return session(account.user)
       },
       {
-        parse: 'later',
-        transform: [count(logins), body.required],
-        body: Login,
+        ...login,
+        transform: [count(logins), login.transform],
         response: t.NoValidate(Session),
       },
     )

@@ -80,7 +80,7 @@ export const apiOn = (engine: Engine, overrides: Partial<Config> = {}): Api => {
   const app = buildApp({
     config,
     database: engine.database,
-    verifyToken: createTokenVerifier({ ...claims, keySet: undefined }),
+    verifyToken: createTokenVerifier({ ...claims, keySet: undefined }).verify,
     accounts: config.signupEnabled
       ? {
           sign: createTokenSigner({ ...claims, ttlSeconds: config.tokenTtlSeconds }),
