@@ -6,7 +6,7 @@ import { createPasswordHasher } from './auth/password.ts'
 import { userRepository } from './auth/repository.ts'
 import { accountPaths, accountRoutes } from './auth/routes.ts'
 import type { TokenSigner } from './auth/sign.ts'
-import type { TokenVerifier } from './auth/token.ts'
+import type { VerifyToken } from './auth/token.ts'
 import type { Config } from './config.ts'
 import type { Database } from './db/client.ts'
 import { answers } from './http/answer.ts'
@@ -14,6 +14,7 @@ import { requestContext, withWholeUrl } from './http/context.ts'
 import { crossOrigin } from './http/cors.ts'
 import { health } from './http/health.ts'
 import { jsonBody } from './http/json-body.ts'
+import type { Metrics } from './http/metrics.ts'
 import type { RateLimiter } from './http/rate-limit.ts'
 import { allowedMethodsOf, unmatched } from './http/unmatched.ts'
 import type { Log } from './log.ts'
@@ -36,16 +37,26 @@ export interface Dependencies {
     | 'trustProxy'
   >
   database: Database
-  verifyToken: TokenVerifier
+  verifyToken: VerifyToken
   /** What signup and login need; without it they do not exist. */
   accounts: { sign: TokenSigner; limiter: RateLimiter } | undefined
   /** Resolves to whether requests can be served now. */
   isReady: () => Promise<boolean>
+  /** What measures requests; without it there is no `/metrics`. */
+  metrics?: Metrics | undefined
   log: Log
 }
 
 /** Builds the app; nothing listens and nothing is connected yet. */
-export const buildApp = ({ config, database, verifyToken, accounts, isReady, log }: Dependencies) => {
+export const buildApp = ({
+  config,
+  database,
+  verifyToken,
+  accounts,
+  isReady,
+  metrics,
+  log,
+}: Dependencies) => {
   const guard = authGuard(verifyToken)
   const body = jsonBody(config.maxBodyBytes)
   const options = { tasks: taskRepository(database), guard, body, deleteStatus: config.deleteStatus }
@@ -66,9 +77,11 @@ export const buildApp = ({ config, database, verifyToken, accounts, isReady, log
         crossOrigin: crossOrigin(config.corsOrigins),
         validationErrorStatus: config.validationErrorStatus,
         log,
+        metrics,
         allowedMethods: (path) => allowedMethods(path),
       }),
     )
+    .use(metrics?.routes)
     .use(health({ version: packageJson.version, isReady }))
     .use(taskRoutes('/api/tasks', options))
     .use(taskRoutes('/api/:user_id/tasks', options))

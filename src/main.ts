@@ -9,6 +9,7 @@ import { isDriverDefect } from './db/driver-defects.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { isMigrated } from './db/migrate.ts'
 import { DatabaseStartError, databaseSource, prepareDatabase } from './db/source.ts'
+import { createMetrics } from './http/metrics.ts'
 import { localRateLimiter, sharedRateLimiter } from './http/rate-limit.ts'
 import { createLog, type Log } from './log.ts'
 
@@ -29,11 +30,12 @@ const start = async (config: Config, log: Log) => {
   const source = databaseSource(config, log)
   const database = createDatabase({
     connect: () => source.connect(source.poolMax),
+    poolMax: source.poolMax,
     timeoutMs: config.databaseTimeoutMs,
     maxPending: config.databasePoolMax * PENDING_PER_CONNECTION,
     log,
   })
-  const verifyToken = createTokenVerifier({
+  const tokens = createTokenVerifier({
     secret,
     keySet: config.jwksUrl && createKeySet({ url: config.jwksUrl, log, now: Date.now, fetch }),
     issuer: config.jwtIssuer,
@@ -57,7 +59,23 @@ const start = async (config: Config, log: Log) => {
 
   let isStopping = false
   const isReady = async () => !isStopping && (await isMigrated(database))
-  const app = buildApp({ config, database, verifyToken, accounts, isReady, log })
+  const metrics =
+    config.metricsToken === undefined
+      ? undefined
+      : createMetrics({
+          token: config.metricsToken,
+          databaseStats: database.stats,
+          tokenCounts: tokens.counts,
+        })
+  const app = buildApp({
+    config,
+    database,
+    verifyToken: tokens.verify,
+    accounts,
+    isReady,
+    metrics,
+    log,
+  })
 
   app.listen({
     hostname: config.host,

@@ -84,7 +84,7 @@ export const apiOn = (engine: Engine, overrides: Partial<Config> = {}): Api => {
       issuer: undefined,
       audience: undefined,
       now: Date.now,
-    }),
+    }).verify,
     accounts: {
       sign: createTokenSigner({
         secret: SECRET,
