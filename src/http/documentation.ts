@@ -52,31 +52,33 @@ export const tags = {
 }
 export type Tag = keyof typeof tags
 
-const ENTITY_TAG = '"2026-02-01T09:30:00.123000Z"'
+const REQUEST_ID = 'checkout-42'
+const ENTITY_TAG = '`"2026-02-01T09:30:00.123000Z"`'
 
-/** The request headers that mean something here. */
+/**
+ * The request headers that mean something here. Their examples are in words: "Try it out" would send an
+ * `example`, and the second task made with the same key would be refused.
+ */
 export const requestHeaders = {
   'X-Request-Id': {
-    description: 'Comes back in the answer and stands in the log; any other value than these is replaced.',
+    description:
+      'Comes back in the answer and stands in the log; any other value than these is replaced. ' +
+      `Such as \`${REQUEST_ID}\`.`,
     schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' },
-    example: 'checkout-42',
   },
   'If-Match': {
-    description: 'Change the task only if it still has one of these entity tags; else 412.',
+    description: `Change the task only if it still has one of these entity tags, else 412. Such as ${ENTITY_TAG}.`,
     schema: { type: 'string' },
-    example: ENTITY_TAG,
   },
   'If-None-Match': {
-    description: 'Answer 304 without a body if the task still has one of these entity tags.',
+    description: `Answer 304 without a body if it still has one of these entity tags. Such as ${ENTITY_TAG}.`,
     schema: { type: 'string' },
-    example: ENTITY_TAG,
   },
   'Idempotency-Key': {
     description:
       'Makes the request safe to repeat for at least 24 hours: the same key and body give the first answer ' +
-      'again and create nothing; the same key with another body is 409.',
+      'again and create nothing; the same key with another body is 409. Such as a UUID.',
     schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
-    example: 'b7c1f0c4-6a59-4c5d-9a53-0f2a9d0f5c11',
   },
 }
 export type RequestHeader = keyof typeof requestHeaders
@@ -90,8 +92,8 @@ export const responseHeaders = {
   },
   ETag: {
     required: true,
-    description: 'The strong entity tag of the task; changes on every stored change.',
-    schema: { type: 'string', pattern: '^"[^"]+"$' },
+    description: 'The entity tag; a task’s is strong and changes on every stored change.',
+    schema: { type: 'string', pattern: '^(W/)?"[^"]+"$' },
   },
   Location: {
     required: true,
@@ -130,7 +132,7 @@ export const exampleOf = (code: ErrorCode, status: number = ERRORS[code].status)
     new AppError(code, code === 'invalid_request' ? { errors: [exampleFieldError] } : {}),
     status,
     '/api/tasks',
-    requestHeaders['X-Request-Id'].example,
+    REQUEST_ID,
   )
 
 const exampleFieldError = { field: 'title', message: 'must not be empty' }
