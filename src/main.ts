@@ -9,7 +9,6 @@ import { isDriverDefect } from './db/driver-defects.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { isMigrated } from './db/migrate.ts'
 import { DatabaseStartError, databaseSource, prepareDatabase } from './db/source.ts'
-import { createMetrics } from './http/metrics.ts'
 import { localRateLimiter, sharedRateLimiter } from './http/rate-limit.ts'
 import { createLog, type Log } from './log.ts'
 
@@ -59,14 +58,14 @@ const start = async (config: Config, log: Log) => {
 
   let isStopping = false
   const isReady = async () => !isStopping && (await isMigrated(database))
-  const metrics =
-    config.metricsToken === undefined
-      ? undefined
-      : createMetrics({
-          token: config.metricsToken,
-          databaseStats: database.stats,
-          tokenCounts: tokens.counts,
-        })
+  const metrics = config.metricsToken
+    ? // Loaded only when asked for: prom-client takes a tenth of the start.
+      (await import('./http/metrics.ts')).createMetrics({
+        token: config.metricsToken,
+        databaseStats: database.stats,
+        tokenCounts: tokens.counts,
+      })
+    : undefined
   const app = buildApp({
     config,
     database,

@@ -55,10 +55,13 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
   const missing = async (userId: string, id: number, versions: Versions): Promise<AppError> =>
     new AppError(versions !== '*' && (await tasks.find(userId, id)) ? 'precondition_failed' : 'not_found')
 
-  const change = async (userId: string, taskId: string, wanted: TaskChange, request: Request) => {
+  const change = async (userId: string, taskId: string, wanted: TaskChange | 'toggle', request: Request) => {
     const id = Number(taskId)
     const versions = versionsToMatch(request)
-    const task = await tasks.change(userId, id, wanted, versions)
+    const task =
+      wanted === 'toggle'
+        ? await tasks.toggle(userId, id, versions)
+        : await tasks.change(userId, id, wanted, versions)
     if (!task) throw await missing(userId, id, versions)
     return task
   }

@@ -106,12 +106,12 @@ export interface NewTask {
 
 /**
  * What is to change; a field that is absent stays. `reopened` turns a completed task to pending and leaves any
- * other as it is; `toggled` completes what is not and reopens what is.
+ * other as it is.
  */
 export interface TaskChange {
   title?: string
   description?: string | null
-  status?: TaskStatus | 'reopened' | 'toggled'
+  status?: TaskStatus | 'reopened'
 }
 
 /** Throws what is wrong with the fields, if anything is. */
@@ -197,10 +197,10 @@ export const readNewTask = (body: TaskCreate): NewTask => {
  *
  * @throws {AppError} `invalid_request`
  */
-export const readCompletion = (body: TaskComplete): TaskChange => {
+export const readCompletion = (body: TaskComplete): TaskChange | 'toggle' => {
   if (body.completed !== undefined) return { status: body.completed ? 'completed' : 'reopened' }
   if (Object.keys(body).length > 0) refuse([{ field: 'completed', message: 'is required' }])
-  return { status: 'toggled' }
+  return 'toggle'
 }
 
 /** Which tasks a list is of. */
