@@ -188,6 +188,7 @@ describe('while the database cannot be reached', () => {
       // Never opened: what a service has that is still starting.
       const database = createDatabase({
         connect: () => engine.database.sql,
+        poolMax: 1,
         timeoutMs: 1000,
         maxPending: 10,
         log,

@@ -6,6 +6,7 @@ import { type Config, loadConfig } from '../../src/config.ts'
 import { localRateLimiter, sharedRateLimiter } from '../../src/http/rate-limit.ts'
 import { createLog } from '../../src/log.ts'
 import { type Engine, engines } from './engines.ts'
+import { answerChecker, type CheckAnswer } from './openapi.ts'
 import { signToken } from './token.ts'
 
 export const SECRET = 'a-secret-that-only-the-tests-know-0123456789'
@@ -39,7 +40,7 @@ export interface Api {
   app: App
   /** The lines of the service's log so far. */
   logged(): Record<string, unknown>[]
-  /** Sends a request to the app, without a socket between. */
+  /** Sends a request to the app, without a socket between; the answer must be one of the OpenAPI document's. */
   send(method: string, path: string, options?: RequestOptions): Promise<Answer>
 }
 
@@ -95,6 +96,7 @@ export const apiOn = (
     log,
     ...parts,
   })
+  let checker: Promise<CheckAnswer> | undefined
   return {
     engine,
     app,
@@ -113,7 +115,11 @@ export const apiOn = (
         },
         ...(encoded.body !== undefined && { body: encoded.body }),
       })
-      return readAnswer(await app.handle(request))
+      const answer = await readAnswer(await app.handle(request))
+      checker ??= answerChecker(app, { ...config, version: '0' })
+      const check = await checker
+      check(request, answer)
+      return answer
     },
   }
 }
