@@ -1,19 +1,21 @@
 import { availableParallelism } from 'node:os'
-import { Elysia } from 'elysia'
+import { type AnyElysia, Elysia } from 'elysia'
 import packageJson from '../package.json' with { type: 'json' }
 import { authGuard } from './auth/guard.ts'
 import { createPasswordHasher } from './auth/password.ts'
 import { userRepository } from './auth/repository.ts'
 import { accountPaths, accountRoutes } from './auth/routes.ts'
 import type { TokenSigner } from './auth/sign.ts'
-import type { TokenVerifier } from './auth/token.ts'
+import type { VerifyToken } from './auth/token.ts'
 import type { Config } from './config.ts'
 import type { Database } from './db/client.ts'
 import { answers } from './http/answer.ts'
 import { requestContext, withWholeUrl } from './http/context.ts'
 import { crossOrigin } from './http/cors.ts'
+import { docs } from './http/docs.ts'
 import { health } from './http/health.ts'
 import { jsonBody } from './http/json-body.ts'
+import type { Metrics } from './http/metrics.ts'
 import type { RateLimiter } from './http/rate-limit.ts'
 import { allowedMethodsOf, unmatched } from './http/unmatched.ts'
 import type { Log } from './log.ts'
@@ -36,21 +38,32 @@ export interface Dependencies {
     | 'trustProxy'
   >
   database: Database
-  verifyToken: TokenVerifier
+  verifyToken: VerifyToken
   /** What signup and login need; without it they do not exist. */
   accounts: { sign: TokenSigner; limiter: RateLimiter } | undefined
   /** Resolves to whether requests can be served now. */
   isReady: () => Promise<boolean>
+  /** What measures requests; without it there is no `/metrics`. */
+  metrics?: Metrics | undefined
   log: Log
 }
 
 /** Builds the app; nothing listens and nothing is connected yet. */
-export const buildApp = ({ config, database, verifyToken, accounts, isReady, log }: Dependencies) => {
+export const buildApp = ({
+  config,
+  database,
+  verifyToken,
+  accounts,
+  isReady,
+  metrics,
+  log,
+}: Dependencies) => {
   const guard = authGuard(verifyToken)
   const body = jsonBody(config.maxBodyBytes)
   const options = { tasks: taskRepository(database), guard, body, deleteStatus: config.deleteStatus }
 
   let allowedMethods = (_path: string): string[] => []
+  const documented = (): AnyElysia => app
 
   const app = new Elysia({
     // One router for every kind of request, which also finds the path behind a short Host.
@@ -66,21 +79,36 @@ export const buildApp = ({ config, database, verifyToken, accounts, isReady, log
         crossOrigin: crossOrigin(config.corsOrigins),
         validationErrorStatus: config.validationErrorStatus,
         log,
+        metrics,
         allowedMethods: (path) => allowedMethods(path),
       }),
     )
+    .use(metrics?.routes)
     .use(health({ version: packageJson.version, isReady }))
+    .use(
+      docs({
+        name: packageJson.name,
+        version: packageJson.version,
+        // Loaded when somebody asks: the OpenAPI plugin would take a tenth of the start.
+        openApiDocument: async () =>
+          (await import('./http/openapi.ts')).openApiDocument(documented(), {
+            ...config,
+            version: packageJson.version,
+          }),
+      }),
+    )
     .use(taskRoutes('/api/tasks', options))
     .use(taskRoutes('/api/:user_id/tasks', options))
+    // Without accounts nothing is used. Clients' types have them in any case.
     .use(
-      accounts &&
+      (accounts &&
         accountRoutes({
           ...config,
           ...accounts,
           users: userRepository(database),
           passwords: createPasswordHasher(HASHING),
           body,
-        }),
+        })) as ReturnType<typeof accountRoutes>,
     )
     .use(accountPaths)
     .use(unmatched('/api/tasks', guard, ['GET', 'POST']))

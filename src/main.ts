@@ -5,6 +5,7 @@ import { createTokenSigner } from './auth/sign.ts'
 import { createTokenVerifier } from './auth/token.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
 import { createDatabase } from './db/client.ts'
+import { isDriverDefect } from './db/driver-defects.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { isMigrated } from './db/migrate.ts'
 import { DatabaseStartError, databaseSource, prepareDatabase } from './db/source.ts'
@@ -28,11 +29,12 @@ const start = async (config: Config, log: Log) => {
   const source = databaseSource(config, log)
   const database = createDatabase({
     connect: () => source.connect(source.poolMax),
+    poolMax: source.poolMax,
     timeoutMs: config.databaseTimeoutMs,
     maxPending: config.databasePoolMax * PENDING_PER_CONNECTION,
     log,
   })
-  const verifyToken = createTokenVerifier({
+  const tokens = createTokenVerifier({
     secret,
     keySet: config.jwksUrl && createKeySet({ url: config.jwksUrl, log, now: Date.now, fetch }),
     issuer: config.jwtIssuer,
@@ -56,7 +58,23 @@ const start = async (config: Config, log: Log) => {
 
   let isStopping = false
   const isReady = async () => !isStopping && (await isMigrated(database))
-  const app = buildApp({ config, database, verifyToken, accounts, isReady, log })
+  const metrics = config.metricsToken
+    ? // Loaded only when asked for: prom-client takes a tenth of the start.
+      (await import('./http/metrics.ts')).createMetrics({
+        token: config.metricsToken,
+        databaseStats: database.stats,
+        tokenCounts: tokens.counts,
+      })
+    : undefined
+  const app = buildApp({
+    config,
+    database,
+    verifyToken: tokens.verify,
+    accounts,
+    isReady,
+    metrics,
+    log,
+  })
 
   app.listen({
     hostname: config.host,
@@ -100,6 +118,12 @@ const start = async (config: Config, log: Log) => {
     log.flush()
     process.exit(0)
   }
+  const crash = (error: unknown) => {
+    if (isDriverDefect(error)) log.warn('the database driver lost a connection', { reason: String(error) })
+    else fail(log, error instanceof Error ? (error.stack ?? error.message) : String(error))
+  }
+  process.on('uncaughtException', crash)
+  process.on('unhandledRejection', crash)
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 

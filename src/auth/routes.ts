@@ -3,6 +3,7 @@ import { AppError } from '../errors.ts'
 import { clientAddress } from '../http/client-address.ts'
 import type { JsonBody } from '../http/json-body.ts'
 import type { RateLimit, RateLimiter } from '../http/rate-limit.ts'
+import * as notes from './documentation.ts'
 import { normalizePassword, type PasswordHasher, weaknessOf } from './password.ts'
 import type { UserRepository } from './repository.ts'
 import { Login, Session, Signup, type UserReply } from './schema.ts'
@@ -62,6 +63,9 @@ export const accountRoutes = ({
     windowSeconds: LOGIN_FAILURES_WINDOW_SECONDS,
   })
 
+  const signup = body.required(Signup)
+  const login = body.required(Login)
+
   const count =
     (limit: RateLimit) =>
     ({ address }: { address: string }) =>
@@ -75,7 +79,6 @@ export const accountRoutes = ({
   })
 
   return new Elysia({ prefix: '/api/auth' })
-    .use(body.parser)
     .derive(({ request, server }) => ({
       address: clientAddress(request, server?.requestIP(request)?.address ?? 'unknown', trustProxy),
     }))
@@ -94,10 +97,10 @@ export const accountRoutes = ({
         return session(user)
       },
       {
-        parse: 'later',
-        transform: [count(signups), body.required],
-        body: Signup,
+        ...signup,
+        transform: [count(signups), signup.transform],
         response: { 201: t.NoValidate(Session) },
+        detail: notes.signUp,
       },
     )
 
@@ -107,34 +110,28 @@ export const accountRoutes = ({
         refuseBrokenText({ email, password })
         const account = await users.findByEmail(email)
         const normal = normalizePassword(password)
-        const key = failureKey(email, address)
-        // Counted before it is known to fail, so that guesses at the same moment are all counted.
-        await failures.consume(key)
-        let isRight: boolean | undefined
-        try {
-          isRight = await passwords.verify(normal, account?.passwordHash)
-        } finally {
-          if (isRight !== false) await failures.giveBack(key)
-        }
+        // The stored email, because the database may take more letters for the same than `toLowerCase` does.
+        const key = failureKey(account?.user.email ?? email, address)
+        const isRight = await failures.attempt(key, () => passwords.verify(normal, account?.passwordHash))
         if (!account || !isRight) throw invalidCredentials()
         if (passwords.isOutdated(account.passwordHash))
           await users.replaceHash(account.user.id, account.passwordHash, await passwords.hash(normal))
         return session(account.user)
       },
       {
-        parse: 'later',
-        transform: [count(logins), body.required],
-        body: Login,
+        ...login,
+        transform: [count(logins), login.transform],
         response: t.NoValidate(Session),
+        detail: notes.logIn,
       },
     )
 }
 
+const notFound = () => {
+  throw new NotFoundError()
+}
+
 /** The two paths, public in every case: 405 where they take another method, 404 where they do not exist. */
 export const accountPaths = new Elysia({ prefix: '/api/auth' })
-  .all('/signup', () => {
-    throw new NotFoundError()
-  })
-  .all('/login', () => {
-    throw new NotFoundError()
-  })
+  .all('/signup', notFound, { detail: { hide: true } })
+  .all('/login', notFound, { detail: { hide: true } })

@@ -29,13 +29,27 @@ export interface TokenVerifierOptions {
   now: () => number
 }
 
+/** How many tokens came to which end since the start. */
+export interface TokenCounts {
+  remembered: number
+  verified: number
+  expired: number
+  invalid: number
+  unavailable: number
+}
+
 /**
  * Verifies a token and gives the id of its user.
  *
  * @throws {AppError} `invalid_token`, `token_expired`, or `unavailable` when it needs a key of an issuer that
  *   cannot be reached
  */
-export type TokenVerifier = (token: string) => string | Promise<string>
+export type VerifyToken = (token: string) => string | Promise<string>
+
+export interface TokenVerifier {
+  verify: VerifyToken
+  counts: TokenCounts
+}
 
 interface Verified {
   userId: string
@@ -52,6 +66,12 @@ const refuse = (code: 'invalid_token' | 'token_expired', reason: string, cause?:
     cause,
     headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${description}"` },
   })
+}
+
+const toRefusal = (error: unknown): AppError => {
+  if (error instanceof AppError) return error
+  if (error instanceof errors.JWTExpired) return refuse('token_expired', 'expired', error)
+  return refuse('invalid_token', error instanceof errors.JOSEError ? error.code : String(error), error)
 }
 
 /**
@@ -160,16 +180,32 @@ export const createTokenVerifier = ({
     return userId
   }
 
-  return (token) => {
-    const known = verified.get(token)
-    if (known) {
-      if (isGood(known)) return known.userId
-      verified.delete(token)
+  const counts: TokenCounts = { remembered: 0, verified: 0, expired: 0, invalid: 0, unavailable: 0 }
+
+  const checkAndCount = async (token: string): Promise<string> => {
+    try {
+      const userId = await check(token)
+      counts.verified += 1
+      return userId
+    } catch (error) {
+      const refusal = toRefusal(error)
+      if (refusal.code === 'unavailable') counts.unavailable += 1
+      else counts[refusal.code === 'token_expired' ? 'expired' : 'invalid'] += 1
+      throw refusal
     }
-    return check(token).catch((error) => {
-      if (error instanceof AppError) throw error
-      if (error instanceof errors.JWTExpired) throw refuse('token_expired', 'expired', error)
-      throw refuse('invalid_token', error instanceof errors.JOSEError ? error.code : String(error), error)
-    })
+  }
+
+  return {
+    counts,
+    verify(token) {
+      const known = verified.get(token)
+      if (!known) return checkAndCount(token)
+      if (isGood(known)) {
+        counts.remembered += 1
+        return known.userId
+      }
+      verified.delete(token)
+      return checkAndCount(token)
+    },
   }
 }

@@ -72,6 +72,12 @@ const startEngine = (directory: string): Engine => {
 export interface EmbeddedDatabase {
   /** Connects the driver, once the engine runs; one connection at a time is all that PGlite serves correctly. */
   socket(): Promise<Duplex>
+  /**
+   * Resolves when the engine runs, however long its first start takes.
+   *
+   * @throws {EmbeddedDatabaseError} when it does not start
+   */
+  started(): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -113,6 +119,7 @@ export const openEmbedded = (dataDir: string, log: Log): EmbeddedDatabase => {
   running()
 
   return {
+    started: running,
     socket: async () => new WorkerSocket(await running()),
     async close() {
       // Also in the middle of making the database, which the next start then does again.

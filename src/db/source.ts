@@ -13,7 +13,8 @@ export interface DatabaseSource {
   connect(poolMax: number): ClientSql
   /** How many connections a pool may have. */
   poolMax: number
-  /** False where the source cannot be reached anew by another connection, being part of this process. */
+  /** Resolves when there is something to connect to: at once for a server, after its start for the engine. */
+  started(): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -35,6 +36,7 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
       description: `PostgreSQL at ${address.host}:${address.port}, database ${address.database}, sslmode ${address.sslMode}`,
       connect: (poolMax) => connectToServer(address, { ...settings, poolMax }),
       poolMax: config.databasePoolMax,
+      async started() {},
       async close() {},
     }
   const embedded = openEmbedded(config.dataDir, log)
@@ -42,6 +44,7 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
     description: `embedded PostgreSQL in ${config.dataDir}`,
     connect: () => connectToEmbedded(embedded.socket, settings),
     poolMax: 1,
+    started: embedded.started,
     close: embedded.close,
   }
 }
@@ -73,14 +76,16 @@ export interface PrepareOptions {
 /**
  * Waits until the database can be used, and brings its tables up to date.
  *
- * A database that cannot be reached is tried for a while; one that refuses is not tried again.
+ * The embedded engine may take as long as it needs to start. A database that cannot be reached is tried for a while; one that refuses is not tried again.
  *
  * @throws {DatabaseStartError}
+ * @throws {EmbeddedDatabaseError}
  */
 export const prepareDatabase = async (
   source: DatabaseSource,
   { migrateOnStart, log, giveUpAfterMs = GIVE_UP_AFTER_MS }: PrepareOptions,
 ): Promise<void> => {
+  await source.started()
   const seconds = giveUpAfterMs / 1000
   let reason = 'no answer'
   const { promise: tooLate, reject } = Promise.withResolvers<never>()

@@ -1,9 +1,10 @@
 import { Elysia, t } from 'elysia'
 import type { Guard } from '../auth/guard.ts'
 import { AppError } from '../errors.ts'
-import { entityTag, isNotModified, versionsToMatch } from '../http/etag.ts'
+import { entityTag, versionsKnown, versionsToMatch } from '../http/etag.ts'
 import { idempotencyKey } from '../http/idempotency-key.ts'
 import type { JsonBody } from '../http/json-body.ts'
+import * as notes from './documentation.ts'
 import type { TaskRepository, Versions } from './repository.ts'
 import {
   formatCursor,
@@ -40,7 +41,8 @@ const fingerprint = ({ title, description, status }: NewTask): Uint8Array =>
 
 /** The query of a URL with one parameter set. The rest of the URL is the client's, and may not be one. */
 const withParameter = (url: string, name: string, value: string): URLSearchParams => {
-  const parameters = new URLSearchParams(url.split('?', 2)[1])
+  const [, ...query] = url.split('?')
+  const parameters = new URLSearchParams(query.join('?'))
   parameters.set(name, value)
   return parameters
 }
@@ -54,17 +56,19 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
   const missing = async (userId: string, id: number, versions: Versions): Promise<AppError> =>
     new AppError(versions !== '*' && (await tasks.find(userId, id)) ? 'precondition_failed' : 'not_found')
 
-  const change = async (userId: string, taskId: string, wanted: TaskChange, request: Request) => {
+  const change = async (userId: string, taskId: string, wanted: TaskChange | 'toggle', request: Request) => {
     const id = Number(taskId)
     const versions = versionsToMatch(request)
-    const task = await tasks.change(userId, id, wanted, versions)
+    const task =
+      wanted === 'toggle'
+        ? await tasks.toggle(userId, id, versions)
+        : await tasks.change(userId, id, wanted, versions)
     if (!task) throw await missing(userId, id, versions)
     return task
   }
 
   return new Elysia({ prefix })
     .use(guard)
-    .use(body.parser)
 
     .get(
       '',
@@ -76,7 +80,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.link = `<${path}?${withParameter(request.url, 'after', formatCursor(last))}>; rel="next"`
         return found.slice(0, filter.limit)
       },
-      { query: ListQuery, response: t.NoValidate(t.Array(TaskReply)) },
+      { query: ListQuery, response: t.NoValidate(t.Array(TaskReply)), detail: notes.listTasks },
     )
 
     .post(
@@ -94,20 +98,20 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { parse: 'later', transform: body.required, body: TaskCreate, response: { 201: reply } },
+      { ...body.required(TaskCreate), response: { 201: reply }, detail: notes.createTask },
     )
 
     .get(
       '/:task_id',
       async ({ userId, params, request, set }) => {
+        const known = versionsKnown(request)
         const task = await tasks.find(userId, Number(params.task_id))
         if (!task) throw new AppError('not_found')
-        const etag = entityTag(task)
-        set.headers.etag = etag
-        if (!isNotModified(request, etag)) return task
+        set.headers.etag = entityTag(task)
+        if (known !== '*' && !known.includes(task.updated_at)) return task
         set.status = 304
       },
-      { params: TaskParams, response: { 200: reply, 304: t.Void() } },
+      { params: TaskParams, response: { 200: reply, 304: t.Void() }, detail: notes.getTask },
     )
 
     .put(
@@ -117,7 +121,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, parse: 'later', transform: body.required, body: TaskCreate, response: reply },
+      { params: TaskParams, ...body.required(TaskCreate), response: reply, detail: notes.replaceTask },
     )
 
     .patch(
@@ -127,7 +131,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, parse: 'later', transform: body.required, body: TaskUpdate, response: reply },
+      { params: TaskParams, ...body.required(TaskUpdate), response: reply, detail: notes.updateTask },
     )
 
     .patch(
@@ -137,7 +141,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, parse: 'later', transform: body.optional, body: TaskComplete, response: reply },
+      { params: TaskParams, ...body.optional(TaskComplete), response: reply, detail: notes.completeTask },
     )
 
     .delete(
@@ -149,6 +153,10 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         if (deleteStatus === 200) return { message: 'Task deleted' }
         set.status = 204
       },
-      { params: TaskParams, response: { 200: t.Object({ message: t.String() }), 204: t.Void() } },
+      {
+        params: TaskParams,
+        response: { 200: t.Object({ message: t.String() }), 204: t.Void() },
+        detail: notes.deleteTask[deleteStatus],
+      },
     )
 }

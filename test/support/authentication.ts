@@ -97,7 +97,7 @@ export const authentication = (options: AuthenticationOptions = {}): Authenticat
       issuer,
       audience,
       now: clock.now,
-    }),
+    }).verify,
     accounts: undefined,
     isReady: async () => true,
     log,
