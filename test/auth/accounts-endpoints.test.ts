@@ -189,6 +189,7 @@ describe('while the database cannot be reached', () => {
       const database = createDatabase({
         connect: () => engine.database.sql,
         timeoutMs: 1000,
+        poolMax: 1,
         maxPending: 10,
         log,
       })
