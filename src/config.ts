@@ -96,7 +96,7 @@ const parseOrigins = (text: string, problems: string[]): string[] => {
     .split(',')
     .map((origin) => origin.trim())
     .filter((origin) => origin !== '')
-  if (!origins.every((origin) => URL.parse(origin)?.origin === origin))
+  if (!origins.every((origin) => URL.parse(origin)?.origin === origin && !origin.includes('*')))
     problems.push('CORS_ORIGINS must be exact origins, such as https://app.example.com; * is refused')
   return origins
 }

@@ -110,15 +110,9 @@ export const accountRoutes = ({
         refuseBrokenText({ email, password })
         const account = await users.findByEmail(email)
         const normal = normalizePassword(password)
-        const key = failureKey(email, address)
-        // Counted before it is known to fail, so that guesses at the same moment are all counted.
-        await failures.consume(key)
-        let isRight: boolean | undefined
-        try {
-          isRight = await passwords.verify(normal, account?.passwordHash)
-        } finally {
-          if (isRight !== false) await failures.giveBack(key)
-        }
+        // The stored email, because the database may take more letters for the same than `toLowerCase` does.
+        const key = failureKey(account?.user.email ?? email, address)
+        const isRight = await failures.attempt(key, () => passwords.verify(normal, account?.passwordHash))
         if (!account || !isRight) throw invalidCredentials()
         if (passwords.isOutdated(account.passwordHash))
           await users.replaceHash(account.user.id, account.passwordHash, await passwords.hash(normal))

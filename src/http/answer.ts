@@ -34,7 +34,7 @@ export const answers = ({
       // Not "return f()": Elysia takes that for a promise, and would wait before every request.
       const preflight = crossOrigin.preflight(request, requestId)
       if (preflight === undefined) return
-      log.debug('preflight', { request_id: requestId })
+      log.info('request', { method: 'OPTIONS', route: 'preflight', request_id: requestId })
       return preflight
     })
     .onError({ as: 'global' }, (context) => {

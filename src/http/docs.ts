@@ -3,7 +3,7 @@ import { AppError } from '../errors.ts'
 import { prepareAsset, sendAsset } from './assets.ts'
 import { ASSETS_PATH, CONTENT_SECURITY_POLICY, prepareDocsPage } from './docs-page.ts'
 import type { OperationNotes } from './documentation.ts'
-import { isNotModified } from './etag.ts'
+import { versionsKnown } from './etag.ts'
 
 export interface DocsOptions {
   name: string
@@ -89,12 +89,12 @@ export const docs = ({ name, version, openApiDocument }: DocsOptions) => {
     .get(
       '/openapi.json',
       async ({ request, set }) => {
+        const known = versionsKnown(request)
         const asset = await preparedDocument()
-        const etag = `"${asset.fingerprint}"`
         // Weak, because it is one for both encodings.
-        set.headers.etag = `W/${etag}`
+        set.headers.etag = `W/"${asset.fingerprint}"`
         set.headers['cache-control'] = 'no-cache'
-        if (!isNotModified(request, etag)) return sendAsset(asset, request, set.headers)
+        if (known !== '*' && !known.includes(asset.fingerprint)) return sendAsset(asset, request, set.headers)
         set.status = 304
       },
       { response: { 200: t.NoValidate(t.Any({ type: 'object' })), 304: t.Void() }, detail: openApi },

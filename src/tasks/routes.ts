@@ -1,7 +1,7 @@
 import { Elysia, t } from 'elysia'
 import type { Guard } from '../auth/guard.ts'
 import { AppError } from '../errors.ts'
-import { entityTag, isNotModified, versionsToMatch } from '../http/etag.ts'
+import { entityTag, versionsKnown, versionsToMatch } from '../http/etag.ts'
 import { idempotencyKey } from '../http/idempotency-key.ts'
 import type { JsonBody } from '../http/json-body.ts'
 import * as notes from './documentation.ts'
@@ -41,7 +41,8 @@ const fingerprint = ({ title, description, status }: NewTask): Uint8Array =>
 
 /** The query of a URL with one parameter set. The rest of the URL is the client's, and may not be one. */
 const withParameter = (url: string, name: string, value: string): URLSearchParams => {
-  const parameters = new URLSearchParams(url.split('?', 2)[1])
+  const [, ...query] = url.split('?')
+  const parameters = new URLSearchParams(query.join('?'))
   parameters.set(name, value)
   return parameters
 }
@@ -103,11 +104,11 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
     .get(
       '/:task_id',
       async ({ userId, params, request, set }) => {
+        const known = versionsKnown(request)
         const task = await tasks.find(userId, Number(params.task_id))
         if (!task) throw new AppError('not_found')
-        const etag = entityTag(task)
-        set.headers.etag = etag
-        if (!isNotModified(request, etag)) return task
+        set.headers.etag = entityTag(task)
+        if (known !== '*' && !known.includes(task.updated_at)) return task
         set.status = 304
       },
       { params: TaskParams, response: { 200: reply, 304: t.Void() }, detail: notes.getTask },

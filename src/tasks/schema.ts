@@ -175,9 +175,7 @@ export const readTaskChange = (body: TaskUpdate): TaskChange => {
 export const readTaskPatch = (body: TaskUpdate): TaskChange => {
   const change = readTaskChange(body)
   if (Object.keys(change).length === 0)
-    throw new AppError('invalid_request', {
-      detail: 'At least one of title, description, status and completed is required',
-    })
+    refuse([{ field: 'body', message: 'must have at least one of title, description, status and completed' }])
   return change
 }
 
@@ -226,9 +224,11 @@ const parseCursor = (text: string): TaskCursor => {
     Buffer.from(text, 'base64url').toString(),
   )
   const [, created_at = '', id] = match ?? []
-  if (Number.isNaN(Date.parse(created_at)))
+  const cursor = { created_at, id: Number(id) }
+  // Written again it must be the same: decoding overlooks what is not base64.
+  if (Number.isNaN(Date.parse(created_at)) || formatCursor(cursor) !== text)
     throw new AppError('invalid_request', { errors: [{ field: 'after', message: 'is not a cursor' }] })
-  return { created_at, id: Number(id) }
+  return cursor
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe } from 'bun:test'
-import { type App, buildApp } from '../../src/app.ts'
+import { type App, buildApp, type Dependencies } from '../../src/app.ts'
 import { createTokenSigner } from '../../src/auth/sign.ts'
 import { createTokenVerifier } from '../../src/auth/token.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
@@ -62,8 +62,12 @@ const encodeBody = (body: unknown): { body?: string | Uint8Array<ArrayBuffer>; t
   return { body: JSON.stringify(body), type: 'application/json' }
 }
 
-/** The app on one of the databases, with what a test wants configured otherwise. */
-export const apiOn = (engine: Engine, overrides: Partial<Config> = {}): Api => {
+/** The app on one of the databases, with what a test wants configured, or made, otherwise. */
+export const apiOn = (
+  engine: Engine,
+  overrides: Partial<Config> = {},
+  parts: Partial<Pick<Dependencies, 'database' | 'isReady' | 'accounts'>> = {},
+): Api => {
   const lines: Record<string, unknown>[] = []
   const log = createLog({
     level: 'debug',
@@ -77,28 +81,20 @@ export const apiOn = (engine: Engine, overrides: Partial<Config> = {}): Api => {
       ),
   })
   const config = { ...loadConfig({ ENVIRONMENT: 'test' }), ...overrides }
+  const claims = { secret: SECRET, issuer: config.jwtIssuer, audience: config.jwtAudience, now: Date.now }
   const app = buildApp({
     config,
     database: engine.database,
-    verifyToken: createTokenVerifier({
-      secret: SECRET,
-      keySet: undefined,
-      issuer: undefined,
-      audience: undefined,
-      now: Date.now,
-    }).verify,
-    accounts: {
-      sign: createTokenSigner({
-        secret: SECRET,
-        ttlSeconds: 3600,
-        issuer: undefined,
-        audience: undefined,
-        now: Date.now,
-      }),
-      limiter: engine.isServer ? sharedRateLimiter(engine.database) : localRateLimiter,
-    },
+    verifyToken: createTokenVerifier({ ...claims, keySet: undefined }).verify,
+    accounts: config.signupEnabled
+      ? {
+          sign: createTokenSigner({ ...claims, ttlSeconds: config.tokenTtlSeconds }),
+          limiter: engine.isServer ? sharedRateLimiter(engine.database) : localRateLimiter,
+        }
+      : undefined,
     isReady: async () => true,
     log,
+    ...parts,
   })
   let checker: Promise<CheckAnswer> | undefined
   return {
