@@ -52,6 +52,12 @@ const lockDirectory = (dataDir: string): Sqlite => {
   }
 }
 
+/** The worker's file; the executable has all other modules in one, `main`, and this beside it. */
+const workerUrl = new URL(
+  import.meta.path.endsWith('embedded.ts') ? './embedded.worker.ts' : './db/embedded.worker.ts',
+  import.meta.url,
+)
+
 /** A thread with the engine, and the same once the engine runs. */
 interface Engine {
   worker: Worker
@@ -59,7 +65,7 @@ interface Engine {
 }
 
 const startEngine = (directory: string): Engine => {
-  const worker = new Worker(new URL('./embedded.worker.ts', import.meta.url).href)
+  const worker = new Worker(workerUrl.href)
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   worker.onmessage = ({ data }: MessageEvent<'ready' | { failure: string }>) =>
     data === 'ready' ? resolve() : reject(new EmbeddedDatabaseError(data.failure))

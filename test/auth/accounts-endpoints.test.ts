@@ -190,7 +190,6 @@ describe('while the database cannot be reached', () => {
         connect: () => engine.database.sql,
         poolMax: 1,
         timeoutMs: 1000,
-        poolMax: 1,
         maxPending: 10,
         log,
       })
