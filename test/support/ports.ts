@@ -13,12 +13,12 @@ export async function freePort(): Promise<number> {
     const port = 12_000 + Math.floor(Math.random() * 18_000)
     if (given.has(port)) continue
     given.add(port)
-    if (!(await answers(port)) && (await canBind(port))) return port
+    if (!(await accepts(port)) && (await canBind(port))) return port
   }
 }
 
-/** Binding alone does not tell: a socket with SO_REUSEPORT shares its port without a word. */
-function answers(port: number): Promise<boolean> {
+/** Whether somebody listens on this port of 127.0.0.1. */
+export function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port })
     socket.once('connect', () => {
@@ -29,6 +29,7 @@ function answers(port: number): Promise<boolean> {
   })
 }
 
+/** Not enough on its own: Bun shares a port that was opened with SO_REUSEPORT without a word. */
 function canBind(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer()
