@@ -1,0 +1,169 @@
+import { type DatabaseAddress, DatabaseUrlError, parseDatabaseUrl } from './database-url.ts'
+import { LOG_LEVELS, type LogLevel } from './log.ts'
+
+export const ENVIRONMENTS = ['development', 'test', 'staging', 'production'] as const
+export type Environment = (typeof ENVIRONMENTS)[number]
+
+/** Everything the service can be told, read once at start. */
+export interface Config {
+  environment: Environment
+  host: string
+  port: number
+  /** The PostgreSQL server, or `undefined` for the embedded database in `dataDir`. */
+  database: DatabaseAddress | undefined
+  dataDir: string
+  databasePoolMax: number
+  databaseTimeoutMs: number
+  databasePrepare: boolean
+  migrateOnStart: boolean
+  /** The HS256 secret shared with Better Auth; `undefined` when one is still to be generated or not wanted. */
+  authSecret: string | undefined
+  jwksUrl: URL | undefined
+  jwtIssuer: string | undefined
+  jwtAudience: string | undefined
+  signupEnabled: boolean
+  tokenTtlSeconds: number
+  /** Requests a minute from one address to each of signup and login. */
+  authRateLimit: number
+  trustProxy: boolean
+  corsOrigins: string[]
+  validationErrorStatus: 400 | 422
+  deleteStatus: 204 | 200
+  maxBodyBytes: number
+  logLevel: LogLevel
+  shutdownTimeoutMs: number
+}
+
+/** All that is wrong with the environment, by the names of the variables and without their values. */
+export class ConfigError extends Error {
+  readonly problems: string[]
+  constructor(problems: string[]) {
+    super(problems.join('\n'))
+    this.problems = problems
+  }
+}
+
+type Variables = Record<string, string | undefined>
+
+/** Reads single variables and gathers what is wrong with them. An empty variable counts as absent. */
+const reader = (variables: Variables) => {
+  const problems: string[] = []
+  const get = (name: string): string | undefined => variables[name]?.trim() || undefined
+  return {
+    problems,
+    get,
+    integer(name: string, fallback: number, minimum: number, maximum: number): number {
+      const text = get(name)
+      if (text === undefined) return fallback
+      const value = Number(text)
+      if (/^\d+$/.test(text) && value >= minimum && value <= maximum) return value
+      problems.push(`${name} must be a whole number from ${minimum} to ${maximum}`)
+      return fallback
+    },
+    boolean(name: string, fallback: boolean): boolean {
+      const text = get(name)
+      if (text === undefined) return fallback
+      if (text !== 'true' && text !== 'false') problems.push(`${name} must be true or false`)
+      return text === 'true'
+    },
+    oneOf<const T extends string>(name: string, fallback: T, choices: readonly T[]): T {
+      const text = get(name) ?? fallback
+      const choice = choices.find((candidate) => candidate === text)
+      if (choice === undefined) problems.push(`${name} must be one of ${choices.join(', ')}`)
+      return choice ?? fallback
+    },
+    /** Runs `parse` on the variable when it is set; what `parse` throws is the problem. */
+    parsed<T>(name: string, parse: (text: string) => T): T | undefined {
+      const text = get(name)
+      if (text === undefined) return undefined
+      try {
+        return parse(text)
+      } catch (error) {
+        problems.push(`${name} ${error instanceof DatabaseUrlError ? error.message : 'is not valid'}`)
+        return undefined
+      }
+    },
+  }
+}
+
+const isLoopbackHost = (hostname: string): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+
+const parseOrigins = (text: string, problems: string[]): string[] => {
+  const origins = text
+    .split(',')
+    .map((origin) => origin.trim())
+    .filter((origin) => origin !== '')
+  if (!origins.every((origin) => URL.parse(origin)?.origin === origin))
+    problems.push('CORS_ORIGINS must be exact origins, such as https://app.example.com; * is refused')
+  return origins
+}
+
+/**
+ * Reads the configuration.
+ *
+ * @param variables the environment of the process, in which Bun has put what `.env` says
+ * @throws {ConfigError} with every problem at once
+ */
+export const loadConfig = (variables: Variables = process.env): Config => {
+  const read = reader(variables)
+  const { problems, get } = read
+
+  const environmentName = get('ENVIRONMENT') ? 'ENVIRONMENT' : 'NODE_ENV'
+  const environment = read.oneOf(environmentName, 'development', ENVIRONMENTS)
+  const production = environment === 'production'
+
+  const databaseName = get('DATABASE_URL') ? 'DATABASE_URL' : 'Neon_db_url'
+  const database = read.parsed(databaseName, parseDatabaseUrl)
+  if (production && !get(databaseName)) problems.push('DATABASE_URL is required in production')
+
+  // Taken as it is: a secret that the other side does not trim must not be trimmed here.
+  const authSecret = variables.BETTER_AUTH_SECRET || undefined
+  if (authSecret !== undefined && [...authSecret].length < 32)
+    problems.push('BETTER_AUTH_SECRET must have at least 32 characters')
+  const jwksUrl = read.parsed('JWKS_URL', (text) => new URL(text))
+  const jwtIssuer = get('JWT_ISSUER')
+  const jwtAudience = get('JWT_AUDIENCE')
+  if (jwksUrl) {
+    const plain = jwksUrl.protocol === 'http:' && (!production || isLoopbackHost(jwksUrl.hostname))
+    if (jwksUrl.protocol !== 'https:' && !plain)
+      problems.push(
+        production
+          ? 'JWKS_URL must be an https: URL, or http: to a loopback host, in production'
+          : 'JWKS_URL must be an https: or http: URL',
+      )
+  }
+  if (get('JWKS_URL')) {
+    if (!jwtIssuer) problems.push('JWT_ISSUER is required with JWKS_URL')
+    if (!jwtAudience) problems.push('JWT_AUDIENCE is required with JWKS_URL')
+  } else if (production && !authSecret)
+    problems.push('BETTER_AUTH_SECRET or JWKS_URL is required in production')
+
+  const config: Config = {
+    environment,
+    host: get('HOST') ?? '0.0.0.0',
+    port: read.integer('PORT', 8000, 0, 65535),
+    database,
+    dataDir: get('DATA_DIR') ?? '.data',
+    databasePoolMax: read.integer('DATABASE_POOL_MAX', 10, 1, 1000),
+    databaseTimeoutMs: read.integer('DATABASE_TIMEOUT_MS', 5000, 100, 60_000),
+    databasePrepare: read.boolean('DATABASE_PREPARE', true),
+    migrateOnStart: read.boolean('MIGRATE_ON_START', true),
+    authSecret,
+    jwksUrl,
+    jwtIssuer,
+    jwtAudience,
+    signupEnabled: read.boolean('SIGNUP_ENABLED', true),
+    tokenTtlSeconds: read.integer('TOKEN_TTL_SECONDS', 86_400, 1, 31_536_000),
+    authRateLimit: read.integer('AUTH_RATE_LIMIT', 20, 1, 1_000_000),
+    trustProxy: read.boolean('TRUST_PROXY', false),
+    corsOrigins: parseOrigins(get('CORS_ORIGINS') ?? 'http://localhost:3000', problems),
+    validationErrorStatus: read.oneOf('VALIDATION_ERROR_STATUS', '400', ['400', '422']) === '422' ? 422 : 400,
+    deleteStatus: read.oneOf('DELETE_STATUS', '204', ['204', '200']) === '200' ? 200 : 204,
+    maxBodyBytes: read.integer('MAX_BODY_BYTES', 65_536, 1, 1_073_741_824),
+    logLevel: read.oneOf('LOG_LEVEL', 'info', LOG_LEVELS),
+    shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', 10_000, 1, 600_000),
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return config
+}

@@ -1,0 +1,114 @@
+import { Database as Sqlite } from 'bun:sqlite'
+import { chmodSync, existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Duplex } from 'node:stream'
+import type { Log } from '../log.ts'
+
+/** The embedded database cannot be used; the message says why, for whoever started the service. */
+export class EmbeddedDatabaseError extends Error {}
+
+/** PGlite's end of the wire, looking to the driver like a connected socket. */
+class WorkerSocket extends Duplex {
+  /** What postgres.js asks before it says goodbye. */
+  readonly readyState = 'open'
+  readonly #worker: Worker
+
+  constructor(worker: Worker) {
+    super()
+    this.#worker = worker
+    worker.onmessage = ({ data }: MessageEvent<Uint8Array>) => this.push(Buffer.from(data))
+    worker.addEventListener('close', () => this.destroy())
+  }
+
+  override _read() {}
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: () => void) {
+    this.#worker.postMessage(Uint8Array.from(chunk))
+    done()
+  }
+
+  override _final(done: () => void) {
+    done()
+    this.destroy()
+  }
+}
+
+/**
+ * Keeps a second process out of the directory: two writers lose data, and PGlite has no lock of its own. The
+ * lock is SQLite's on a file, which the operating system drops with the process, however that ends.
+ */
+const lockDirectory = (dataDir: string): Sqlite => {
+  const lock = new Sqlite(join(dataDir, 'lock'), { create: true })
+  try {
+    lock.run('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+    return lock
+  } catch (cause) {
+    lock.close()
+    throw new EmbeddedDatabaseError(
+      `${dataDir} is in use by another process. The embedded database is for one process: stop the other one, ` +
+        'or set DATA_DIR to another directory or DATABASE_URL to a PostgreSQL server.',
+      { cause },
+    )
+  }
+}
+
+const startWorker = async (directory: string): Promise<Worker> => {
+  const worker = new Worker(new URL('./embedded.worker.ts', import.meta.url).href)
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  worker.onmessage = ({ data }: MessageEvent<'ready' | { failure: string }>) =>
+    data === 'ready' ? resolve() : reject(new EmbeddedDatabaseError(data.failure))
+  worker.onerror = ({ message }) => reject(new EmbeddedDatabaseError(message))
+  worker.postMessage(directory)
+  await promise
+  return worker
+}
+
+/** An embedded PostgreSQL. */
+export interface EmbeddedDatabase {
+  /** Connects the driver, once the engine runs; one connection at a time is all that PGlite serves correctly. */
+  socket(): Promise<Duplex>
+  close(): Promise<void>
+}
+
+/** Tells that a start takes long, when it does: the first one makes the database and may take some seconds. */
+const sayWhenSlow = async <T>(start: Promise<T>, directory: string, log: Log): Promise<T> => {
+  const isFirst = !existsSync(join(directory, 'PG_VERSION'))
+  const timer = setTimeout(
+    () => log.info(isFirst ? 'creating the database, which takes some seconds once' : 'opening the database'),
+    1000,
+  )
+  return start.finally(() => clearTimeout(timer))
+}
+
+/**
+ * Opens the embedded database in `dataDir`, making the directory (mode 0700) and the database as needed. A
+ * worker that died is started again by the next connection.
+ *
+ * @throws {EmbeddedDatabaseError} when another process has it open
+ */
+export const openEmbedded = (dataDir: string, log: Log): EmbeddedDatabase => {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  chmodSync(dataDir, 0o700)
+  const lock = lockDirectory(dataDir)
+  const directory = join(dataDir, 'postgres')
+
+  let worker: Promise<Worker> | undefined
+  const running = (): Promise<Worker> => {
+    worker ??= sayWhenSlow(startWorker(directory), directory, log)
+    worker.then(
+      (started) => started.addEventListener('close', () => (worker = undefined)),
+      () => (worker = undefined),
+    )
+    return worker
+  }
+  running()
+
+  return {
+    socket: async () => new WorkerSocket(await running()),
+    async close() {
+      const started = await worker?.catch(() => undefined)
+      started?.terminate()
+      lock.close()
+    },
+  }
+}

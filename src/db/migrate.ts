@@ -1,0 +1,37 @@
+import { join } from 'node:path'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
+import { drizzle } from 'drizzle-orm/postgres-js'
+import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator'
+import type { Sql } from 'postgres'
+import type { Database } from './client.ts'
+
+const migrationsFolder = join(import.meta.dir, 'migrations')
+
+/** When the newest migration of this program was made, in milliseconds since 1970: its name in the database. */
+const newestMigration = Math.max(...readMigrationFiles({ migrationsFolder }).map((m) => m.folderMillis))
+
+/** An arbitrary number; what matters is that every replica asks for the same lock. */
+const MIGRATION_LOCK = 7_263_548_190
+
+/**
+ * Brings the tables up to date, one process at a time.
+ *
+ * drizzle takes no lock. So the transaction is begun here, with a lock that lasts as long as it does, which
+ * also holds behind a pooler in transaction mode; drizzle's own `begin` inside it only draws a notice, and its
+ * `commit` ends both.
+ *
+ * @param client a client of its own with `max: 1`, which is closed afterwards: drizzle changes its parsers
+ */
+export const migrate = async (client: Sql): Promise<void> => {
+  await client`begin`
+  await client`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
+  await applyMigrations(drizzle(client), { migrationsFolder })
+}
+
+/** True when the database has the tables this program was written for; one round trip. */
+export const isMigrated = async ({ sql, run }: Database): Promise<boolean> => {
+  const [row] = await run(
+    sql<{ newest: string | null }[]>`select max(created_at) as newest from drizzle.__drizzle_migrations`,
+  )
+  return Number(row?.newest) >= newestMigration
+}

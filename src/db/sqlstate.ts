@@ -1,0 +1,72 @@
+import { AppError, unavailable } from '../errors.ts'
+
+/** What the driver itself reports, when there is no SQLSTATE: the connection failed, or was lost. */
+const CONNECTION_ERRORS = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_DESTROYED',
+  'CONNECTION_ENDED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENOENT',
+  'ERR_SOCKET_CLOSED',
+])
+
+/**
+ * SQLSTATEs that mean "not now": connection exceptions, insufficient resources, a query that was cancelled, a
+ * server that starts or stops, a read-only one, and transactions that lost against another.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const UNAVAILABLE = /^(08...|53...|57014|57P0.|25006|40001|40P01)$/
+
+/** Values that PostgreSQL could not take: data exceptions, such as a time out of range (22008). */
+const INVALID = /^22...$/
+
+/** A table that is not there: the migrations have not been applied yet. */
+export const UNDEFINED_TABLE = '42P01'
+
+/** The code of an error of the driver: a SQLSTATE, or one of the driver's own words. Drizzle wraps it. */
+export const errorCode = (error: unknown): string => {
+  if (!(error instanceof Error)) return ''
+  return 'code' in error && typeof error.code === 'string' ? error.code : errorCode(error.cause)
+}
+
+/** True for errors that pass by themselves: the server cannot be reached, or cannot serve now. */
+export const isTransient = (error: unknown): boolean => {
+  const code = errorCode(error)
+  return CONNECTION_ERRORS.has(code) || UNAVAILABLE.test(code)
+}
+
+/** The error a client is told for one of the database. Whatever is not in the table stays what it is: a defect. */
+export const toAppError = (error: unknown): unknown => {
+  const code = errorCode(error)
+  if (isTransient(error)) return unavailable(`database: ${code}`, error)
+  if (code === UNDEFINED_TABLE) return unavailable('database: the migrations are missing', error)
+  if (INVALID.test(code))
+    return new AppError('invalid_request', {
+      detail: 'A value is out of range',
+      reason: `database: ${code}`,
+      cause: error,
+    })
+  return error
+}
+
+const REFUSALS: Record<string, string> = {
+  '28P01': 'wrong user or password',
+  '28000': 'wrong user or password, or this user may not connect from here',
+  '3D000': 'there is no such database',
+  '42501': 'this user lacks a privilege',
+}
+
+/** Why a database could not be used, for whoever starts the service. */
+export const describeRefusal = (error: unknown): string => {
+  const code = errorCode(error)
+  const text = error instanceof Error ? error.message : String(error)
+  return `${REFUSALS[code] ?? text}${code && ` (${code})`}`
+}

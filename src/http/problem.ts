@@ -1,0 +1,77 @@
+import { type TSchema, ValidationError } from 'elysia'
+import type { TypeCheck } from 'elysia/type-system'
+import { AppError, ERRORS, type ErrorCode, type FieldError } from '../errors.ts'
+
+/** An error as clients see it, in the shape of RFC 9457. https://www.rfc-editor.org/rfc/rfc9457 */
+export interface Problem {
+  type: 'about:blank'
+  title: string
+  status: number
+  code: ErrorCode
+  detail: string
+  /** Repeats `detail`: what most JavaScript clients read. */
+  message: string
+  instance: string
+  request_id: string
+  errors?: FieldError[]
+}
+
+/** What of a JSON schema says why a value does not fit. */
+interface SchemaParts {
+  type?: string
+  enum?: string[]
+  anyOf?: SchemaParts[]
+  format?: string
+  pattern?: string
+  description?: string
+}
+
+const nounFor = ({ type, anyOf }: SchemaParts): string => {
+  if (anyOf) return anyOf.map(nounFor).join(' or ')
+  if (type === 'null') return 'null'
+  return type === 'boolean' ? 'true or false' : type === 'object' ? 'an object' : `a ${type}`
+}
+
+const messageFor = (schema: SchemaParts, value: unknown): string => {
+  if (value === undefined) return 'is required'
+  if (schema.enum) return `must be one of ${schema.enum.join(', ')}`
+  if (typeof value === 'string' && (schema.format ?? schema.pattern)) return `must be ${schema.description}`
+  return `must be ${nounFor(schema)}`
+}
+
+/** Where a value that does not fit was, for people: a field's name, or what the request has but one of. */
+const fieldErrors = (error: ValidationError): FieldError[] => {
+  const byField = new Map<string, FieldError>()
+  for (const { path, schema, value } of (error.validator as TypeCheck<TSchema>).Errors(error.value)) {
+    const field = path.slice(1) || error.type
+    if (!byField.has(field)) byField.set(field, { field, message: messageFor(schema, value) })
+  }
+  return [...byField.values()]
+}
+
+/** Any error as one of ours; whatever was not thrown on purpose is a defect, `internal`. */
+export const toAppError = (error: unknown): AppError => {
+  if (error instanceof AppError) return error
+  if (error instanceof ValidationError && error.type !== 'response')
+    return new AppError('invalid_request', { errors: fieldErrors(error) })
+  return new AppError('internal', { cause: error })
+}
+
+/** The status that goes with an error; `validationErrorStatus` is for bodies, queries and paths. */
+export const statusOf = ({ code, inHeader }: AppError, validationErrorStatus: 400 | 422): number =>
+  code === 'invalid_request' && !inHeader ? validationErrorStatus : ERRORS[code].status
+
+const TITLE_422 = 'Unprocessable Content'
+
+/** Renders an error. */
+export const toProblem = (error: AppError, status: number, instance: string, requestId: string): Problem => ({
+  type: 'about:blank',
+  title: status === 422 ? TITLE_422 : ERRORS[error.code].title,
+  status,
+  code: error.code,
+  detail: error.message,
+  message: error.message,
+  instance,
+  request_id: requestId,
+  ...(error.errors && { errors: error.errors }),
+})

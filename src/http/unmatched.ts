@@ -1,0 +1,45 @@
+import { type AnyElysia, Elysia, NotFoundError } from 'elysia'
+import { Memoirist } from 'memoirist'
+import type { Guard } from '../auth/guard.ts'
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+type Method = (typeof METHODS)[number]
+
+const notFound = () => {
+  throw new NotFoundError()
+}
+
+/**
+ * Answers what no route of `prefix` does: 404 or 405, but only to whom the guard lets past.
+ *
+ * It is there for each method by itself, because the router looks for `/api/tasks/*` before it tries
+ * `/api/:user_id/tasks` only within one method: `POST /api/tasks/tasks` must not become the other form.
+ *
+ * @param taken the methods that the prefix itself has routes for
+ */
+export const unmatched = (prefix: string, guard: Guard, taken: Method[] = []): Elysia => {
+  const app = new Elysia({ prefix }).use(guard) as unknown as Elysia
+  const hidden = { detail: { hide: true } }
+  for (const method of [...METHODS, 'ALL'] as const) {
+    if (method === 'ALL' || !taken.includes(method)) app.route(method, '', notFound, hidden)
+    app.route(method, '/*', notFound, hidden)
+  }
+  return app
+}
+
+/**
+ * Tells the methods that a path takes, for `Allow`; none where there is nothing.
+ * https://www.rfc-editor.org/rfc/rfc9110#section-10.2.1
+ */
+export const allowedMethodsOf = (app: AnyElysia): ((path: string) => string[]) => {
+  const router = new Memoirist<unknown>()
+  for (const { method, path, handler } of app.routes) router.add(method, path, handler)
+
+  return (path) => {
+    const strictPath = path.length > 1 ? path.replace(/\/$/, '') : path
+    return METHODS.filter((method) => {
+      const found = router.find(method, strictPath)
+      return found !== null && found.store !== notFound
+    }).flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method))
+  }
+}

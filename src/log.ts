@@ -1,0 +1,98 @@
+/** How much is logged, from everything to nothing. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** What stands in a line beside its message. Never a token, a password, a connection string or a body. */
+export type LogFields = Record<string, unknown>
+
+/** Writes one line per event. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void
+  info(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields): void
+  /** Writes what is still held back; call it before the process ends. */
+  flush(): void
+}
+
+export interface LogOptions {
+  level: LogLevel
+  /** `json` for machines, `text` for a terminal. */
+  format: 'json' | 'text'
+  /** Where lines go; standard output unless a test listens. */
+  write?: (chunk: string) => void
+  /** Milliseconds since 1970. */
+  now?: () => number
+}
+
+const FLUSH_AFTER_MS = 20
+const FLUSH_AT_LENGTH = 32_768
+
+/**
+ * Credentials in what others wrote (a driver's error, a library's message): the user and password of a URL,
+ * bearer tokens and JWTs.
+ */
+const redact = (line: string): string =>
+  line
+    .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, '$1[redacted]@')
+    .replace(/\beyJ[\w-]*\.[\w-]*\.[\w-]*/g, '[redacted]')
+    .replace(/\bBearer +[^\s"',}]+/gi, 'Bearer [redacted]')
+
+const textValue = (value: unknown): string => {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined')
+  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)
+}
+
+const textLine = (time: string, level: string, message: string, fields: LogFields): string => {
+  const { stack, ...rest } = fields
+  let line = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${message}`
+  for (const name in rest) if (rest[name] !== undefined) line += ` ${name}=${textValue(rest[name])}`
+  return typeof stack === 'string' ? `${line}\n${stack}` : line
+}
+
+/**
+ * Makes a log. Lines are gathered for up to 20 ms and written together: a system call for each request's
+ * line would cost as much as half the request. Warnings and errors are written at once, and only they are
+ * searched for credentials: what the other levels say is all of our own wording.
+ */
+export const createLog = ({
+  level,
+  format,
+  write = (chunk) => process.stdout.write(chunk),
+  now = Date.now,
+}: LogOptions): Log => {
+  const threshold = LOG_LEVELS.indexOf(level)
+  let held = ''
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  const flush = () => {
+    clearTimeout(timer)
+    timer = undefined
+    if (held === '') return
+    const chunk = held
+    held = ''
+    write(chunk)
+  }
+
+  const at = (name: Exclude<LogLevel, 'silent'>, urgent: boolean) => {
+    if (LOG_LEVELS.indexOf(name) < threshold) return () => {}
+    return (message: string, fields: LogFields = {}) => {
+      const time = new Date(now()).toISOString()
+      const line =
+        format === 'json'
+          ? JSON.stringify({ time, level: name, message, ...fields })
+          : textLine(time, name, message, fields)
+      held += `${urgent ? redact(line) : line}\n`
+      if (urgent || held.length > FLUSH_AT_LENGTH) flush()
+      else timer ??= setTimeout(flush, FLUSH_AFTER_MS)
+    }
+  }
+
+  return {
+    debug: at('debug', false),
+    info: at('info', false),
+    warn: at('warn', true),
+    error: at('error', true),
+    flush,
+  }
+}

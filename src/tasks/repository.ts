@@ -1,0 +1,164 @@
+import type { Database } from '../db/client.ts'
+import type { NewTask, TaskChange, TaskFilter, TaskReply, TaskStatus } from './schema.ts'
+
+/** The versions of a task that a change is allowed on: any, or one of these (as in `updated_at`). */
+export type Versions = '*' | readonly string[]
+
+/** What is known about a keyed request that makes a task. */
+export interface Idempotency {
+  key: string
+  /** A digest of what the task is made of: the same key must come with the same. */
+  fingerprint: Uint8Array
+}
+
+/** The tasks of users. Every function asks for the user, and no statement is without it. */
+export interface TaskRepository {
+  /** The task, or `null` when this user has none of that id. */
+  find(userId: string, id: number): Promise<TaskReply | null>
+  /** Newest first, at most `filter.limit` and one more, which tells that there are more. */
+  list(userId: string, filter: TaskFilter): Promise<TaskReply[]>
+  /** Makes a task, and the user with the first one. */
+  create(userId: string, task: NewTask): Promise<TaskReply>
+  /**
+   * As {@link TaskRepository.create}, but once for each key: again gives the first answer again, and `null`
+   * when the fingerprint is another.
+   */
+  createOnce(userId: string, task: NewTask, idempotency: Idempotency): Promise<TaskReply | null>
+  /** The task as changed, or `null` when there is none of that id and version. */
+  change(userId: string, id: number, change: TaskChange, versions: Versions): Promise<TaskReply | null>
+  /** True when a task of that id and version was there, and is not any more. */
+  remove(userId: string, id: number, versions: Versions): Promise<boolean>
+}
+
+export const taskRepository = ({ sql, run }: Database): TaskRepository => {
+  const columns = sql`id, user_id, title, description, status, completed, created_at, updated_at`
+  const newestFirst = sql`order by created_at desc, id desc`
+  // Later than the last change even when the clock is not.
+  const later = sql`greatest(clock_timestamp(), updated_at + interval '1 microsecond')`
+  // Keys are kept for a day; later keyed requests sweep the expired ones, two at a time.
+  const isExpired = sql`kept.created_at < now() - interval '24 hours'`
+
+  const atVersion = (versions: Versions) =>
+    versions === '*'
+      ? sql``
+      : sql`and to_char(updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+              = any(string_to_array(${versions.join()}, ','))`
+
+  const newStatus = (status: TaskChange['status']) => {
+    switch (status) {
+      case undefined:
+        return sql`status`
+      case 'toggled':
+        return sql`case when completed then 'pending' else 'completed' end`
+      case 'reopened':
+        return sql`case when completed then 'pending' else status end`
+      default:
+        return sql`${status}`
+    }
+  }
+
+  const ownerOnFirstWrite = (userId: string) =>
+    sql`insert into users (id) values (${userId}) on conflict do nothing`
+
+  return {
+    async find(userId, id) {
+      const [task] = await run(
+        sql<TaskReply[]>`select ${columns} from tasks where id = ${id} and user_id = ${userId}`,
+      )
+      return task ?? null
+    },
+
+    async list(userId, { statuses, limit, after }) {
+      const place = after ? sql`and (created_at, id) < (${after.created_at}, ${after.id})` : sql``
+      const page = sql`${newestFirst} limit ${limit + 1}`
+      const ofStatus = (status: TaskStatus) =>
+        sql`select ${columns} from tasks where user_id = ${userId} and status = ${status} ${place}`
+      const [first, second, third] = statuses
+      if (first === undefined) return []
+      if (third !== undefined)
+        return run(sql<TaskReply[]>`select ${columns} from tasks where user_id = ${userId} ${place} ${page}`)
+      if (second === undefined) return run(sql<TaskReply[]>`${ofStatus(first)} ${page}`)
+      // Two ordered scans, merged: one scan with "in" would have to sort all of the user's tasks.
+      return run(sql<TaskReply[]>`${ofStatus(first)} union all ${ofStatus(second)} ${page}`)
+    },
+
+    async create(userId, { title, description, status }) {
+      const [task] = await run(sql<[TaskReply]>`
+        with owner as (${ownerOnFirstWrite(userId)})
+        insert into tasks (user_id, title, description, status)
+        values (${userId}, ${title}, ${description}, ${status})
+        returning ${columns}`)
+      return task
+    },
+
+    async createOnce(userId, { title, description, status }, { key, fingerprint }) {
+      // One statement, so that of two at the same moment one waits for the other at the key and finds its task.
+      // The task's number and time are chosen first, and tell afterwards whether the key was free.
+      const [answer] = await run(sql<[{ id: number; created_at: string; same: boolean }]>`
+        with owner as (${ownerOnFirstWrite(userId)}),
+        expired as (
+          delete from idempotency_keys
+          where (user_id, key) in (
+            select user_id, key from idempotency_keys as kept
+            where ${isExpired} and not (user_id = ${userId} and key = ${key})
+            order by created_at limit 2 for update skip locked
+          )
+        ),
+        proposed as materialized (
+          select nextval(pg_get_serial_sequence('tasks', 'id')) as id
+        ),
+        claimed as (
+          insert into idempotency_keys as kept (user_id, key, fingerprint, task_id)
+          select ${userId}, ${key}, ${fingerprint}, id from proposed
+          on conflict (user_id, key) do update
+            set fingerprint = case when ${isExpired} then excluded.fingerprint else kept.fingerprint end,
+                task_id = case when ${isExpired} then excluded.task_id else kept.task_id end,
+                created_at = case when ${isExpired} then excluded.created_at else kept.created_at end
+          returning task_id, fingerprint, created_at
+        ),
+        created as (
+          insert into tasks (id, user_id, title, description, status, created_at, updated_at)
+          overriding system value
+          select task_id, ${userId}, ${title}, ${description}, ${status}, created_at, created_at
+          from claimed join proposed on proposed.id = claimed.task_id
+        )
+        select task_id as id, created_at, fingerprint = ${fingerprint} as same from claimed`)
+      if (!answer.same) return null
+      const { id, created_at } = answer
+      const completed = status === 'completed'
+      return {
+        id,
+        user_id: userId,
+        title,
+        description,
+        status,
+        completed,
+        created_at,
+        updated_at: created_at,
+      }
+    },
+
+    async change(userId, id, change, versions) {
+      const title = change.title === undefined ? sql`title` : sql`${change.title}`
+      const description = change.description === undefined ? sql`description` : sql`${change.description}`
+      const status = newStatus(change.status)
+      const [task] = await run(sql<TaskReply[]>`
+        update tasks set
+          title = ${title},
+          description = ${description},
+          status = ${status},
+          updated_at = case
+            when (title, description, status) is distinct from (${title}, ${description}, ${status})
+            then ${later} else updated_at end
+        where id = ${id} and user_id = ${userId} ${atVersion(versions)}
+        returning ${columns}`)
+      return task ?? null
+    },
+
+    async remove(userId, id, versions) {
+      const removed = await run(sql`
+        delete from tasks where id = ${id} and user_id = ${userId} ${atVersion(versions)} returning id`)
+      return removed.length > 0
+    },
+  }
+}

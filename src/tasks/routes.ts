@@ -1,0 +1,154 @@
+import { Elysia, t } from 'elysia'
+import type { Guard } from '../auth/guard.ts'
+import { AppError } from '../errors.ts'
+import { entityTag, isNotModified, versionsToMatch } from '../http/etag.ts'
+import { idempotencyKey } from '../http/idempotency-key.ts'
+import type { JsonBody } from '../http/json-body.ts'
+import type { TaskRepository, Versions } from './repository.ts'
+import {
+  formatCursor,
+  ListQuery,
+  type NewTask,
+  readCompletion,
+  readListQuery,
+  readNewTask,
+  readTaskChange,
+  readTaskPatch,
+  type TaskChange,
+  TaskComplete,
+  TaskCreate,
+  TaskParams,
+  TaskReply,
+  TaskUpdate,
+} from './schema.ts'
+
+export interface TaskRoutesOptions {
+  tasks: TaskRepository
+  guard: Guard
+  body: JsonBody
+  /** 204 without a body, or 200 with a message. */
+  deleteStatus: 204 | 200
+}
+
+/** Both forms of the same resource: the user's own tasks, with or without saying whose. */
+export type TaskPrefix = '/api/tasks' | '/api/:user_id/tasks'
+
+const reply = t.NoValidate(TaskReply)
+
+const fingerprint = ({ title, description, status }: NewTask): Uint8Array =>
+  new Bun.CryptoHasher('sha256').update(JSON.stringify([title, description, status])).digest()
+
+/** The query of a URL with one parameter set. The rest of the URL is the client's, and may not be one. */
+const withParameter = (url: string, name: string, value: string): URLSearchParams => {
+  const parameters = new URLSearchParams(url.split('?', 2)[1])
+  parameters.set(name, value)
+  return parameters
+}
+
+/** The seven operations on tasks, under one of the two prefixes. */
+export const taskRoutes = <const Prefix extends TaskPrefix>(
+  prefix: Prefix,
+  { tasks, guard, body, deleteStatus }: TaskRoutesOptions,
+) => {
+  /** Tells a task that has moved on from one that is not there. */
+  const missing = async (userId: string, id: number, versions: Versions): Promise<AppError> =>
+    new AppError(versions !== '*' && (await tasks.find(userId, id)) ? 'precondition_failed' : 'not_found')
+
+  const change = async (userId: string, taskId: string, wanted: TaskChange, request: Request) => {
+    const id = Number(taskId)
+    const versions = versionsToMatch(request)
+    const task = await tasks.change(userId, id, wanted, versions)
+    if (!task) throw await missing(userId, id, versions)
+    return task
+  }
+
+  return new Elysia({ prefix })
+    .use(guard)
+    .use(body.parser)
+
+    .get(
+      '',
+      async ({ userId, query, path, request, set }) => {
+        const filter = readListQuery(query)
+        const found = await tasks.list(userId, filter)
+        const last = found[filter.limit - 1]
+        if (found.length <= filter.limit || !last) return found
+        set.headers.link = `<${path}?${withParameter(request.url, 'after', formatCursor(last))}>; rel="next"`
+        return found.slice(0, filter.limit)
+      },
+      { query: ListQuery, response: t.NoValidate(t.Array(TaskReply)) },
+    )
+
+    .post(
+      '',
+      async ({ userId, body, path, request, set }) => {
+        const wanted = readNewTask(body)
+        const key = idempotencyKey(request)
+        const task =
+          key === undefined
+            ? await tasks.create(userId, wanted)
+            : await tasks.createOnce(userId, wanted, { key, fingerprint: fingerprint(wanted) })
+        if (!task) throw new AppError('idempotency_key_reused')
+        set.status = 201
+        set.headers.location = `${path.replace(/\/$/, '')}/${task.id}`
+        set.headers.etag = entityTag(task)
+        return task
+      },
+      { parse: 'later', transform: body.required, body: TaskCreate, response: { 201: reply } },
+    )
+
+    .get(
+      '/:task_id',
+      async ({ userId, params, request, set }) => {
+        const task = await tasks.find(userId, Number(params.task_id))
+        if (!task) throw new AppError('not_found')
+        const etag = entityTag(task)
+        set.headers.etag = etag
+        if (!isNotModified(request, etag)) return task
+        set.status = 304
+      },
+      { params: TaskParams, response: { 200: reply, 304: t.Void() } },
+    )
+
+    .put(
+      '/:task_id',
+      async ({ userId, params, body, request, set }) => {
+        const task = await change(userId, params.task_id, readTaskChange(body), request)
+        set.headers.etag = entityTag(task)
+        return task
+      },
+      { params: TaskParams, parse: 'later', transform: body.required, body: TaskCreate, response: reply },
+    )
+
+    .patch(
+      '/:task_id',
+      async ({ userId, params, body, request, set }) => {
+        const task = await change(userId, params.task_id, readTaskPatch(body), request)
+        set.headers.etag = entityTag(task)
+        return task
+      },
+      { params: TaskParams, parse: 'later', transform: body.required, body: TaskUpdate, response: reply },
+    )
+
+    .patch(
+      '/:task_id/complete',
+      async ({ userId, params, body, request, set }) => {
+        const task = await change(userId, params.task_id, readCompletion(body), request)
+        set.headers.etag = entityTag(task)
+        return task
+      },
+      { params: TaskParams, parse: 'later', transform: body.optional, body: TaskComplete, response: reply },
+    )
+
+    .delete(
+      '/:task_id',
+      async ({ userId, params, request, set }) => {
+        const id = Number(params.task_id)
+        const versions = versionsToMatch(request)
+        if (!(await tasks.remove(userId, id, versions))) throw await missing(userId, id, versions)
+        if (deleteStatus === 200) return { message: 'Task deleted' }
+        set.status = 204
+      },
+      { params: TaskParams, response: { 200: t.Object({ message: t.String() }), 204: t.Void() } },
+    )
+}

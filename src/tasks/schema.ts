@@ -1,0 +1,229 @@
+import { type Static, t } from 'elysia'
+import { FormatRegistry } from 'elysia/type-system'
+import { TASK_STATUSES } from '../db/schema.ts'
+import { AppError, type FieldError } from '../errors.ts'
+
+// Where a schema has a format or a pattern, its description continues the sentence "… must be".
+FormatRegistry.Set('task-id', (text) => /^[1-9]\d{0,15}$/.test(text) && Number.isSafeInteger(Number(text)))
+
+/** One of some words. Elysia's enumeration by itself would fill in the first where a field is absent. */
+const oneOf = <const Words extends [string, ...string[]]>(words: Words) => {
+  const schema = t.UnionEnum(words)
+  delete schema.default
+  return schema as unknown as ReturnType<typeof t.Unsafe<Words[number]>>
+}
+
+const Title = t.String({ description: '1 to 200 characters after trimming white space' })
+const Description = t.Union([t.String(), t.Null()], { description: 'at most 10,000 characters, or null' })
+const Status = oneOf([...TASK_STATUSES])
+const Completed = t.Boolean({ description: 'true stands for the status "completed"' })
+
+// What is not listed is ignored, so that a front end can send a whole task back.
+const open = { additionalProperties: true }
+
+/** A task as every endpoint returns it. */
+export const TaskReply = t.Object({
+  id: t.Integer({ minimum: 1 }),
+  user_id: t.String(),
+  title: t.String({ minLength: 1, maxLength: 200 }),
+  description: t.Union([t.String({ maxLength: 10_000 }), t.Null()]),
+  status: Status,
+  completed: t.Boolean(),
+  created_at: t.String({ format: 'date-time' }),
+  updated_at: t.String({ format: 'date-time' }),
+})
+export type TaskReply = Static<typeof TaskReply>
+
+/** The body of `POST /api/tasks`, and of `PUT`, where an absent field stays as it is. */
+export const TaskCreate = t.Object(
+  {
+    title: Title,
+    description: t.Optional(Description),
+    status: t.Optional(Status),
+    completed: t.Optional(Completed),
+  },
+  open,
+)
+export type TaskCreate = Static<typeof TaskCreate>
+
+/** The body of `PATCH`: any of the fields, at least one. */
+export const TaskUpdate = t.Partial(TaskCreate, open)
+export type TaskUpdate = Static<typeof TaskUpdate>
+
+/** The body of `PATCH …/complete`: nothing at all toggles. */
+export const TaskComplete = t.Object({ completed: t.Optional(Completed) }, open)
+export type TaskComplete = Static<typeof TaskComplete>
+
+export const TaskParams = t.Object(
+  { task_id: t.String({ format: 'task-id', description: 'a whole number from 1 to 9007199254740991' }) },
+  open,
+)
+
+export const ListQuery = t.Object(
+  {
+    status: t.Optional(oneOf(['all', ...TASK_STATUSES])),
+    completed: t.Optional(oneOf(['true', 'false'])),
+    limit: t.Optional(
+      t.String({ pattern: '^([1-9]\\d{0,2}|1000)$', description: 'a whole number from 1 to 1000' }),
+    ),
+    after: t.Optional(t.String({ description: 'the cursor of a `Link` with rel="next"' })),
+  },
+  open,
+)
+export type ListQuery = Static<typeof ListQuery>
+
+export type TaskStatus = (typeof TASK_STATUSES)[number]
+
+/** What a new task is made of. */
+export interface NewTask {
+  title: string
+  description: string | null
+  status: TaskStatus
+}
+
+/**
+ * What is to change; a field that is absent stays. `reopened` turns a completed task to pending and leaves any
+ * other as it is; `toggled` completes what is not and reopens what is.
+ */
+export interface TaskChange {
+  title?: string
+  description?: string | null
+  status?: TaskStatus | 'reopened' | 'toggled'
+}
+
+/** Throws what is wrong with the fields, if anything is. */
+const refuse = (errors: FieldError[]) => {
+  if (errors.length > 0) throw new AppError('invalid_request', { errors })
+}
+
+/** A surrogate pair is two units and one character: counted exactly only where that decides. */
+const isLongerThan = (text: string, characters: number): boolean =>
+  text.length > characters && (text.length > 2 * characters || [...text].length > characters)
+
+/**
+ * PostgreSQL cannot store NUL, and would store an unpaired surrogate as U+FFFD: both are refused, because
+ * nothing may be lost.
+ */
+const textErrors = (field: string, text: string, maximum: number): FieldError[] => {
+  if (text.includes('\0')) return [{ field, message: 'must not contain NUL characters' }]
+  if (!text.isWellFormed()) return [{ field, message: 'must not contain unpaired surrogates' }]
+  if (isLongerThan(text, maximum)) return [{ field, message: `must have at most ${maximum} characters` }]
+  return []
+}
+
+const titleErrors = (title: string): FieldError[] =>
+  title === '' ? [{ field: 'title', message: 'must not be empty' }] : textErrors('title', title, 200)
+
+const descriptionErrors = (description: string | null): FieldError[] =>
+  description === null ? [] : textErrors('description', description, 10_000)
+
+const statusErrors = ({ status, completed }: TaskUpdate): FieldError[] =>
+  status === undefined || completed === undefined || completed === (status === 'completed')
+    ? []
+    : [{ field: 'completed', message: 'must agree with status' }]
+
+/**
+ * What a schema cannot say about a body that changes a task.
+ *
+ * @throws {AppError} `invalid_request`
+ */
+export const readTaskChange = (body: TaskUpdate): TaskChange => {
+  const change: TaskChange = {}
+  const errors = statusErrors(body)
+  if (body.title !== undefined) {
+    change.title = body.title.trim()
+    errors.push(...titleErrors(change.title))
+  }
+  if (body.description !== undefined) {
+    change.description = body.description
+    errors.push(...descriptionErrors(body.description))
+  }
+  if (body.status !== undefined) change.status = body.status
+  else if (body.completed !== undefined) change.status = body.completed ? 'completed' : 'reopened'
+  refuse(errors)
+  return change
+}
+
+/**
+ * As {@link readTaskChange}, for `PATCH`, which must name something to change.
+ *
+ * @throws {AppError} `invalid_request`
+ */
+export const readTaskPatch = (body: TaskUpdate): TaskChange => {
+  const change = readTaskChange(body)
+  if (Object.keys(change).length === 0)
+    throw new AppError('invalid_request', {
+      detail: 'At least one of title, description, status and completed is required',
+    })
+  return change
+}
+
+/**
+ * As {@link readTaskChange}, for a new task.
+ *
+ * @throws {AppError} `invalid_request`
+ */
+export const readNewTask = (body: TaskCreate): NewTask => {
+  const { title = '', description = null } = readTaskChange(body)
+  return { title, description, status: body.status ?? (body.completed ? 'completed' : 'pending') }
+}
+
+/**
+ * What `PATCH …/complete` does: an empty body toggles, but a body with something else in it does not; that
+ * would be a misspelt field.
+ *
+ * @throws {AppError} `invalid_request`
+ */
+export const readCompletion = (body: TaskComplete): TaskChange => {
+  if (body.completed !== undefined) return { status: body.completed ? 'completed' : 'reopened' }
+  if (Object.keys(body).length > 0) refuse([{ field: 'completed', message: 'is required' }])
+  return { status: 'toggled' }
+}
+
+/** Which tasks a list is of. */
+export interface TaskFilter {
+  /** The statuses wanted: all of them, some, or none. */
+  statuses: readonly TaskStatus[]
+  limit: number
+  after: TaskCursor | undefined
+}
+
+/** The place of a task in the order of lists. */
+export interface TaskCursor {
+  created_at: string
+  id: number
+}
+
+/** Writes a cursor for {@link readListQuery}. */
+export const formatCursor = ({ created_at, id }: TaskCursor): string =>
+  Buffer.from(`${created_at}/${id}`).toString('base64url')
+
+const parseCursor = (text: string): TaskCursor => {
+  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)\/([1-9]\d{0,15})$/.exec(
+    Buffer.from(text, 'base64url').toString(),
+  )
+  const [, created_at = '', id] = match ?? []
+  if (Number.isNaN(Date.parse(created_at)))
+    throw new AppError('invalid_request', { errors: [{ field: 'after', message: 'is not a cursor' }] })
+  return { created_at, id: Number(id) }
+}
+
+/**
+ * What a list's query asks for.
+ *
+ * @throws {AppError} `invalid_request` for a cursor that was not made here
+ */
+export const readListQuery = ({
+  status = 'all',
+  completed,
+  limit = '1000',
+  after,
+}: ListQuery): TaskFilter => ({
+  statuses: TASK_STATUSES.filter(
+    (one) =>
+      (status === 'all' || one === status) &&
+      (completed === undefined || (one === 'completed') === (completed === 'true')),
+  ),
+  limit: Number(limit),
+  after: after === undefined ? undefined : parseCursor(after),
+})

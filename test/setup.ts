@@ -1,0 +1,11 @@
+import { afterAll } from 'bun:test'
+import { startEngines } from './support/engines.ts'
+
+/** Runs once, before all test files: starts the databases that the tests run on, and says which. */
+
+const engines = await startEngines()
+console.log(`databases: ${engines.map(({ name }) => name).join(', ')}`)
+
+afterAll(async () => {
+  for (const engine of engines) await engine.close()
+})

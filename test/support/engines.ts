@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadConfig } from '../../src/config.ts'
+import type { Database } from '../../src/db/client.ts'
+import { createDatabase } from '../../src/db/client.ts'
+import { databaseSource, prepareDatabase } from '../../src/db/source.ts'
+import { createLog } from '../../src/log.ts'
+import { findPostgres, startPostgres } from './postgres.ts'
+
+/** A database with the service's tables, which all test files share: tests use users of their own. */
+export interface Engine {
+  name: string
+  /** True for a PostgreSQL server, false for the embedded engine. */
+  isServer: boolean
+  database: Database
+  close(): Promise<void>
+}
+
+const silent = createLog({ level: 'silent', format: 'json' })
+
+const open = async (name: string, env: Record<string, string>, cleanUp: () => unknown): Promise<Engine> => {
+  const config = loadConfig({ ENVIRONMENT: 'test', ...env })
+  const source = databaseSource(config, silent)
+  await prepareDatabase(source, { migrateOnStart: true, log: silent })
+  const database = createDatabase({
+    connect: () => source.connect(source.poolMax),
+    timeoutMs: 30_000,
+    maxPending: 2000,
+    log: silent,
+  })
+  database.open()
+  return {
+    name,
+    isServer: config.database !== undefined,
+    database,
+    async close() {
+      await database.close(1000)
+      await source.close()
+      await cleanUp()
+    },
+  }
+}
+
+const openEmbedded = (): Promise<Engine> => {
+  const directory = mkdtempSync(join(tmpdir(), 'todo-backend-'))
+  const cleanUp = () => rmSync(directory, { recursive: true, force: true })
+  return open('embedded PostgreSQL', { DATA_DIR: directory }, cleanUp)
+}
+
+const openServer = async (): Promise<Engine | undefined> => {
+  const given = process.env.TEST_DATABASE_URL
+  if (given) return open('the PostgreSQL server of TEST_DATABASE_URL', { DATABASE_URL: given }, () => {})
+  if (!findPostgres()) return undefined
+  const server = await startPostgres()
+  return open('a PostgreSQL server', { DATABASE_URL: await server.createDatabase() }, () => server.remove())
+}
+
+// Kept on the global object: test files do not share their modules with the preloaded one.
+const kept = globalThis as typeof globalThis & { engines?: Engine[] }
+
+/** Starts the embedded engine and, when one is installed or named, a PostgreSQL server. */
+export const startEngines = async (): Promise<Engine[]> => {
+  kept.engines = [await openEmbedded(), await openServer()].filter((engine) => engine !== undefined)
+  return kept.engines
+}
+
+/** The databases that were started for this run. */
+export const engines = (): Engine[] => kept.engines ?? []
