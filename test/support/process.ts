@@ -22,6 +22,11 @@ export interface Service {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+export interface ServiceOptions {
+  /** A module that is run before the service's own. */
+  preload?: string
+}
+
 /** The process ended before `/health` answered. */
 export class StartFailed extends Error {
   readonly exitCode: number
@@ -43,12 +48,16 @@ const repository = join(import.meta.dir, '..', '..')
  *
  * @throws StartFailed
  */
-export async function startService(env: Record<string, string>): Promise<Service> {
+export async function startService(
+  env: Record<string, string>,
+  { preload }: ServiceOptions = {},
+): Promise<Service> {
   const directory = temporaryDirectory('todo-service')
   const port = Number(env.PORT ?? (await freePort()))
   const inherited = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' }
   const defaults = { HOST: '127.0.0.1', PORT: String(port), DATA_DIR: join(directory.path, 'data') }
-  const child = Bun.spawn([process.execPath, join(repository, 'src', 'main.ts')], {
+  const preloaded = preload ? ['--preload', preload] : []
+  const child = Bun.spawn([process.execPath, ...preloaded, join(repository, 'src', 'main.ts')], {
     cwd: directory.path,
     env: { ...inherited, ...defaults, ...env },
     stdin: 'ignore',
