@@ -39,7 +39,7 @@ const terminated = underLoad({
   async inject({ stage, recoveries }) {
     for (let time = 0; time < 6; time += 1) {
       recoveries.begin()
-      await terminateBackends(stage.postgres, stage.database)
+      await stage.postgres.psql(terminateAll)
       await recoveries.end()
       await Bun.sleep(1000)
     }
@@ -104,11 +104,9 @@ const readOnly = underLoad({
   },
 })
 
-async function terminateBackends(server: PostgresServer, database: string): Promise<void> {
-  await server.psql(
-    `select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = '${database}'`,
-  )
-}
+const terminateAll = `
+  select count(pg_terminate_backend(pid)) from pg_stat_activity
+  where datname = current_database() and pid <> pg_backend_pid()`
 
 async function setReadOnly(server: PostgresServer, on: boolean): Promise<void> {
   await server.psql(`alter system set default_transaction_read_only = ${on ? 'on' : 'off'}`)
@@ -118,9 +116,17 @@ async function setReadOnly(server: PostgresServer, on: boolean): Promise<void> {
 
 /** Takes every slot that ordinary roles can have, the service's own included, until it is released. */
 async function takeAllSlots({ stage }: Scene): Promise<{ release(): Promise<void> }> {
-  const { postgres: server, database } = stage
-  const slots = Number(await server.psql('show max_connections'))
-  const connections = Array.from({ length: slots }, () =>
+  const server = stage.postgres
+  // One connection for all questions: from here on it may take a while to get another.
+  const leader = postgres(server.url('postgres'), { max: 1 })
+  const [{ max_connections: slots }] = await leader<[{ max_connections: string }]>`show max_connections`
+  const terminateService = () =>
+    leader`
+      with service as materialized (
+        select pid from pg_stat_activity where datname = 'todo' and usename = current_user
+      )
+      select pg_terminate_backend(pid) from service`
+  const connections = Array.from({ length: Number(slots) }, () =>
     postgres(server.url('postgres'), { max: 1, backoff: () => 0.01 }),
   )
   let isReleased = false
@@ -128,16 +134,11 @@ async function takeAllSlots({ stage }: Scene): Promise<{ release(): Promise<void
     while (!isReleased && !(await answers(connection))) await Bun.sleep(10)
   }
   const holding = connections.map(hold)
-  while (
-    Number(await server.psql(`select count(*) from pg_stat_activity where datname = '${database}'`)) > 0
-  ) {
-    await terminateBackends(server, database)
-    await Bun.sleep(50)
-  }
+  while ((await terminateService()).length > 0) await Bun.sleep(50)
   return {
     async release() {
       isReleased = true
-      await Promise.all(connections.map((connection) => connection.end({ timeout: 1 })))
+      await Promise.all([leader, ...connections].map((connection) => connection.end({ timeout: 1 })))
       await Promise.all(holding)
     },
   }

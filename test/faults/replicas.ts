@@ -18,7 +18,7 @@ const migrating = (route: Route, name: string): Fault =>
       return services.map(({ url }) => url)
     },
     async inject({ stage }) {
-      const [raced, alone] = await Promise.all([schemaOf(stage), schemaMigratedAlone(stage)])
+      const [raced, alone] = await Promise.all([schemaOf(stage), schemaMigratedAlone()])
       if (raced !== alone) stage.failures.push('the schema is not what one replica makes alone')
       await Bun.sleep(1000)
     },
@@ -53,8 +53,8 @@ const balanced = underLoad({
   },
 })
 
-async function schemaMigratedAlone({ postgres }: Stage): Promise<string> {
-  const alone = await Stage.open(postgres, 'direct')
+async function schemaMigratedAlone(): Promise<string> {
+  const alone = await Stage.open('direct')
   try {
     await alone.startService()
     return await schemaOf(alone)
@@ -64,9 +64,9 @@ async function schemaMigratedAlone({ postgres }: Stage): Promise<string> {
 }
 
 /** The schema as SQL, and which migrations are noted as done. */
-async function schemaOf({ postgres, database }: Stage): Promise<string> {
-  const dumped = await run([`${findPostgres()}/pg_dump`, '--schema-only', postgres.url(database)])
-  const done = await postgres.psql('select hash from drizzle.__drizzle_migrations order by id', database)
+async function schemaOf({ postgres }: Stage): Promise<string> {
+  const dumped = await run([`${findPostgres()}/pg_dump`, '--schema-only', postgres.url()])
+  const done = await postgres.psql('select hash from drizzle.__drizzle_migrations order by id')
   // Newer versions of pg_dump write a random key around the dump.
   return `${dumped.replace(/^\\(un)?restrict .*$/gm, '')}\n${done}`
 }

@@ -56,23 +56,21 @@ const killed = underLoad({
  * A request that needs more than a second, because its task's row is locked by somebody else. Resolves when it
  * has certainly reached the database.
  */
-async function startSlowRequest({
-  postgres,
-  database,
-  service,
-}: Stage): Promise<{ answer: Promise<HttpAnswer> }> {
+async function startSlowRequest({ postgres, service }: Stage): Promise<{ answer: Promise<HttpAnswer> }> {
   const connection = new HttpConnection(service.url)
   const headers = { Authorization: `Bearer ${tokenOf('patient')}` }
   const body = { title: 'slow' }
   const created = await connection.send({ method: 'POST', path: '/api/tasks', headers, body }, 5000)
   const { id } = JSON.parse(created.text)
-  const isAny = (what: string) =>
-    postgres.psql(`select count(*) > 0 from pg_stat_activity where ${what}`, database)
-  postgres.psql(`begin; select from tasks where id = ${id} for update; select pg_sleep(1.5)`, database)
-  while ((await isAny("wait_event = 'PgSleep'")) === 'f') await Bun.sleep(5)
+  const isWaitingFor = async (event: string) =>
+    (await postgres.psql(
+      `select pid from pg_stat_activity where datname = current_database() and ${event}`,
+    )) !== ''
+  postgres.psql(`begin; select from tasks where id = ${id} for update; select pg_sleep(1.5)`)
+  while (!(await isWaitingFor("wait_event = 'PgSleep'"))) await Bun.sleep(5)
   const change = { method: 'PATCH', path: `/api/tasks/${id}/complete`, headers, body: { completed: true } }
   const answer = connection.send(change, 10_000)
-  while ((await isAny("wait_event_type = 'Lock' and query like 'update tasks%'")) === 'f') await Bun.sleep(5)
+  while (!(await isWaitingFor("wait_event_type = 'Lock'"))) await Bun.sleep(5)
   return { answer }
 }
 

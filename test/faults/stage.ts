@@ -1,5 +1,5 @@
 import { type PgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
-import type { PostgresServer } from '../support/postgres.ts'
+import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { type Service, type ServiceOptions, startService } from '../support/process.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { tokenSecret } from './load.ts'
@@ -14,10 +14,9 @@ export const databaseTimeoutMs = 2000
 /** By itself PgBouncer tries a server that was down again only after 15 s, which no service can do anything about. */
 const poolerSettings = { server_login_retry: 0.1 }
 
-/** A database of its own, the way to it, and the services that use it. */
+/** A server of its own, the way to it, and the services that use it. */
 export class Stage {
   readonly postgres: PostgresServer
-  readonly database: string
   readonly services: Service[] = []
   readonly memory = new PeakMemory()
   /** What is worth knowing, and is no failure. */
@@ -32,32 +31,30 @@ export class Stage {
 
   private constructor(
     postgres: PostgresServer,
-    database: string,
     way: { url?: string; proxy?: TcpProxy; bouncer?: PgBouncer },
   ) {
     this.postgres = postgres
-    this.database = database
     this.#databaseUrl = way.url ?? null
     this.#proxy = way.proxy ?? null
     this.#bouncer = way.bouncer ?? null
   }
 
-  static async open(postgres: PostgresServer, route: Route): Promise<Stage> {
-    const database = `fault_${crypto.randomUUID().replaceAll('-', '')}`
-    const url = await postgres.createDatabase(database)
+  static async open(route: Route): Promise<Stage> {
+    const postgres = await startPostgres({ durable: true })
+    const url = postgres.url()
     switch (route) {
       case 'direct':
-        return new Stage(postgres, database, { url })
+        return new Stage(postgres, { url })
       case 'proxy': {
         const proxy = await startTcpProxy(postgres)
-        return new Stage(postgres, database, { url: proxy.url(url), proxy })
+        return new Stage(postgres, { url: proxy.url(url), proxy })
       }
       case 'pgbouncer': {
         const bouncer = await startPgBouncer({ upstream: url, settings: poolerSettings })
-        return new Stage(postgres, database, { url: bouncer.url(), bouncer })
+        return new Stage(postgres, { url: bouncer.url(), bouncer })
       }
       case 'embedded':
-        return new Stage(postgres, database, {})
+        return new Stage(postgres, {})
     }
   }
 
@@ -114,17 +111,20 @@ export class Stage {
 
   /** Stops the services, which must succeed, and removes everything. */
   async close(): Promise<void> {
-    for (const service of this.services) {
-      if (this.#mayEnd.has(service)) continue
-      this.expectEnd(service)
-      const code = await service.stop()
-      if (code !== 0) this.#blame(service, `the service ended with ${code} after SIGTERM`)
-    }
+    await Promise.all(
+      this.services.filter((service) => !this.#mayEnd.has(service)).map((one) => this.#stop(one)),
+    )
     this.memory.stop()
     for (const close of this.#closings) await close()
     await this.#bouncer?.remove()
     await this.#proxy?.close()
-    await this.postgres.psql(`drop database "${this.database}" with (force)`)
+    await this.postgres.remove()
+  }
+
+  async #stop(service: Service): Promise<void> {
+    this.expectEnd(service)
+    const code = await service.stop()
+    if (code !== 0) this.#blame(service, `the service ended with ${code} after SIGTERM`)
   }
 
   #blame(service: Service, what: string): void {
