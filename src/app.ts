@@ -1,7 +1,12 @@
+import { availableParallelism } from 'node:os'
 import { Elysia } from 'elysia'
 import packageJson from '../package.json' with { type: 'json' }
 import { authGuard } from './auth/guard.ts'
-import type { TokenVerifier } from './auth/token.ts'
+import { createPasswordHasher } from './auth/password.ts'
+import { userRepository } from './auth/repository.ts'
+import { accountPaths, accountRoutes } from './auth/routes.ts'
+import type { TokenSigner } from './auth/sign.ts'
+import type { VerifyToken } from './auth/token.ts'
 import type { Config } from './config.ts'
 import type { Database } from './db/client.ts'
 import { answers } from './http/answer.ts'
@@ -9,30 +14,52 @@ import { requestContext, withWholeUrl } from './http/context.ts'
 import { crossOrigin } from './http/cors.ts'
 import { health } from './http/health.ts'
 import { jsonBody } from './http/json-body.ts'
+import type { Metrics } from './http/metrics.ts'
+import type { RateLimiter } from './http/rate-limit.ts'
 import { allowedMethodsOf, unmatched } from './http/unmatched.ts'
 import type { Log } from './log.ts'
 import { taskRepository } from './tasks/repository.ts'
 import { taskRoutes } from './tasks/routes.ts'
 
+/** All cores but the one that answers requests; a login should not wait longer than a few seconds. */
+const HASHING = { concurrency: Math.max(1, availableParallelism() - 1), maxWaiting: 20 }
+
 /** What the app is made of. */
 export interface Dependencies {
-  config: Pick<Config, 'corsOrigins' | 'validationErrorStatus' | 'deleteStatus' | 'maxBodyBytes'>
+  config: Pick<
+    Config,
+    | 'corsOrigins'
+    | 'validationErrorStatus'
+    | 'deleteStatus'
+    | 'maxBodyBytes'
+    | 'tokenTtlSeconds'
+    | 'authRateLimit'
+    | 'trustProxy'
+  >
   database: Database
-  verifyToken: TokenVerifier
+  verifyToken: VerifyToken
+  /** What signup and login need; without it they do not exist. */
+  accounts: { sign: TokenSigner; limiter: RateLimiter } | undefined
   /** Resolves to whether requests can be served now. */
   isReady: () => Promise<boolean>
+  /** What measures requests; without it there is no `/metrics`. */
+  metrics?: Metrics | undefined
   log: Log
 }
 
 /** Builds the app; nothing listens and nothing is connected yet. */
-export const buildApp = ({ config, database, verifyToken, isReady, log }: Dependencies) => {
+export const buildApp = ({
+  config,
+  database,
+  verifyToken,
+  accounts,
+  isReady,
+  metrics,
+  log,
+}: Dependencies) => {
   const guard = authGuard(verifyToken)
-  const options = {
-    tasks: taskRepository(database),
-    guard,
-    body: jsonBody(config.maxBodyBytes),
-    deleteStatus: config.deleteStatus,
-  }
+  const body = jsonBody(config.maxBodyBytes)
+  const options = { tasks: taskRepository(database), guard, body, deleteStatus: config.deleteStatus }
 
   let allowedMethods = (_path: string): string[] => []
 
@@ -50,12 +77,25 @@ export const buildApp = ({ config, database, verifyToken, isReady, log }: Depend
         crossOrigin: crossOrigin(config.corsOrigins),
         validationErrorStatus: config.validationErrorStatus,
         log,
+        metrics,
         allowedMethods: (path) => allowedMethods(path),
       }),
     )
+    .use(metrics?.routes)
     .use(health({ version: packageJson.version, isReady }))
     .use(taskRoutes('/api/tasks', options))
     .use(taskRoutes('/api/:user_id/tasks', options))
+    .use(
+      accounts &&
+        accountRoutes({
+          ...config,
+          ...accounts,
+          users: userRepository(database),
+          passwords: createPasswordHasher(HASHING),
+          body,
+        }),
+    )
+    .use(accountPaths)
     .use(unmatched('/api/tasks', guard, ['GET', 'POST']))
     .use(unmatched('/api/:user_id/tasks', guard, ['GET', 'POST']))
     .use(unmatched('/api/auth', guard))

@@ -30,6 +30,8 @@ export interface Config {
   validationErrorStatus: 400 | 422
   deleteStatus: 204 | 200
   maxBodyBytes: number
+  /** Who knows it may read `GET /metrics`; without it there is none. */
+  metricsToken: string | undefined
   logLevel: LogLevel
   shutdownTimeoutMs: number
 }
@@ -94,7 +96,7 @@ const parseOrigins = (text: string, problems: string[]): string[] => {
     .split(',')
     .map((origin) => origin.trim())
     .filter((origin) => origin !== '')
-  if (!origins.every((origin) => URL.parse(origin)?.origin === origin))
+  if (!origins.every((origin) => URL.parse(origin)?.origin === origin && !origin.includes('*')))
     problems.push('CORS_ORIGINS must be exact origins, such as https://app.example.com; * is refused')
   return origins
 }
@@ -139,6 +141,10 @@ export const loadConfig = (variables: Variables = process.env): Config => {
   } else if (production && !authSecret)
     problems.push('BETTER_AUTH_SECRET or JWKS_URL is required in production')
 
+  const metricsToken = get('METRICS_TOKEN')
+  if (metricsToken !== undefined && metricsToken.length < 16)
+    problems.push('METRICS_TOKEN must have at least 16 characters')
+
   const config: Config = {
     environment,
     host: get('HOST') ?? '0.0.0.0',
@@ -161,6 +167,7 @@ export const loadConfig = (variables: Variables = process.env): Config => {
     validationErrorStatus: read.oneOf('VALIDATION_ERROR_STATUS', '400', ['400', '422']) === '422' ? 422 : 400,
     deleteStatus: read.oneOf('DELETE_STATUS', '204', ['204', '200']) === '200' ? 200 : 204,
     maxBodyBytes: read.integer('MAX_BODY_BYTES', 65_536, 1, 1_073_741_824),
+    metricsToken,
     logLevel: read.oneOf('LOG_LEVEL', 'info', LOG_LEVELS),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', 10_000, 1, 600_000),
   }

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 /** How a connection is protected; the words are libpq's. */
@@ -59,14 +60,31 @@ const sslModeFor = (host: string, given: string | null): SslMode => {
   return given === 'allow' ? 'prefer' : (given as SslMode)
 }
 
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
 const readCertificate = (file: string | null): string | undefined => {
   if (file === null || file === 'system') return undefined
+  let text: string
   try {
-    return readFileSync(file, 'utf8')
+    text = readFileSync(file, 'utf8')
   } catch {
     throw new DatabaseUrlError('names an sslrootcert that cannot be read')
   }
+  try {
+    // Found out here: given none, TLS would trust the system's, and given a broken one, throw on each connection.
+    if (text.match(CERTIFICATE)?.every((certificate) => new X509Certificate(certificate))) return text
+  } catch {}
+  throw new DatabaseUrlError('names an sslrootcert that holds no valid certificate')
 }
+
+/** A host as it is compared and connected to; the directory of a socket stays as it is. */
+const normalizeHost = (host: string): string =>
+  host.startsWith('/')
+    ? host
+    : host
+        .replace(/^\[|\]$/g, '')
+        .replace(/\.$/, '')
+        .toLowerCase()
 
 /**
  * Reads a PostgreSQL connection string, as Neon's console gives it.
@@ -83,15 +101,12 @@ export const parseDatabaseUrl = (text: string): DatabaseAddress => {
     throw new DatabaseUrlError('is not a postgresql:// connection string')
   const parameter = (name: string) => url.searchParams.get(name)
 
-  const host =
-    parameter('host') ??
-    decode(url.hostname)
-      .replace(/^\[|\]$/g, '')
-      .toLowerCase()
+  const host = normalizeHost(parameter('host') ?? decode(url.hostname))
   const user = parameter('user') ?? decode(url.username)
   const port = Number(parameter('port') ?? (url.port || 5432))
   const database = decode(url.pathname.slice(1)) || user
   if (host === '') throw new DatabaseUrlError('names no host')
+  if (host.includes(',')) throw new DatabaseUrlError('names more than one host')
   if (user === '') throw new DatabaseUrlError('names no user')
   if (!Number.isInteger(port) || port < 1 || port > 65535) throw new DatabaseUrlError('has an invalid port')
   if (database.includes('/')) throw new DatabaseUrlError('has a slash in the name of the database')

@@ -34,7 +34,7 @@ const FLUSH_AT_LENGTH = 32_768
  */
 const redact = (line: string): string =>
   line
-    .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, '$1[redacted]@')
+    .replace(/\b(?!file:)([a-z][a-z0-9+.-]*:\/\/)[^\s"']*@/gi, '$1[redacted]@')
     .replace(/\beyJ[\w-]*\.[\w-]*\.[\w-]*/g, '[redacted]')
     .replace(/\bBearer +[^\s"',}]+/gi, 'Bearer [redacted]')
 
@@ -52,16 +52,28 @@ const textLine = (time: string, level: string, message: string, fields: LogField
 
 /**
  * Makes a log. Lines are gathered for up to 20 ms and written together: a system call for each request's
- * line would cost as much as half the request. Warnings and errors are written at once, and only they are
- * searched for credentials: what the other levels say is all of our own wording.
+ * line would cost as much as half the request. Errors are written at once. Only they and warnings are searched
+ * for credentials: what the other levels say is all of our own wording.
  */
 export const createLog = ({
-  level,
+  level: lowestLevel,
   format,
   write = (chunk) => process.stdout.write(chunk),
   now = Date.now,
 }: LogOptions): Log => {
-  const threshold = LOG_LEVELS.indexOf(level)
+  let lastMs = Number.NaN
+  let lastTime = ''
+  /** The time as text; under load many lines are of one millisecond. */
+  const timestamp = (): string => {
+    const ms = now()
+    if (ms !== lastMs) {
+      lastMs = ms
+      lastTime = new Date(ms).toISOString()
+    }
+    return lastTime
+  }
+
+  const threshold = LOG_LEVELS.indexOf(lowestLevel)
   let held = ''
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -74,25 +86,30 @@ export const createLog = ({
     write(chunk)
   }
 
-  const at = (name: Exclude<LogLevel, 'silent'>, urgent: boolean) => {
-    if (LOG_LEVELS.indexOf(name) < threshold) return () => {}
+  const jsonLine = (level: string, message: string, fields: LogFields): string => {
+    // In two parts: copying the fields into one object costs more than writing them.
+    const start = JSON.stringify({ time: timestamp(), level, message })
+    const rest = JSON.stringify(fields)
+    return rest === '{}' ? start : `${start.slice(0, -1)},${rest.slice(1)}`
+  }
+
+  const at = (level: Exclude<LogLevel, 'silent'>) => {
+    if (LOG_LEVELS.indexOf(level) < threshold) return () => {}
+    const mayQuoteOthers = level === 'warn' || level === 'error'
     return (message: string, fields: LogFields = {}) => {
-      const time = new Date(now()).toISOString()
       const line =
-        format === 'json'
-          ? JSON.stringify({ time, level: name, message, ...fields })
-          : textLine(time, name, message, fields)
-      held += `${urgent ? redact(line) : line}\n`
-      if (urgent || held.length > FLUSH_AT_LENGTH) flush()
+        format === 'json' ? jsonLine(level, message, fields) : textLine(timestamp(), level, message, fields)
+      held += `${mayQuoteOthers ? redact(line) : line}\n`
+      if (level === 'error' || held.length > FLUSH_AT_LENGTH) flush()
       else timer ??= setTimeout(flush, FLUSH_AFTER_MS)
     }
   }
 
   return {
-    debug: at('debug', false),
-    info: at('info', false),
-    warn: at('warn', true),
-    error: at('error', true),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
     flush,
   }
 }

@@ -1,12 +1,15 @@
 import { buildApp } from './app.ts'
 import { createKeySet } from './auth/key-set.ts'
 import { chooseSecret } from './auth/secret.ts'
+import { createTokenSigner } from './auth/sign.ts'
 import { createTokenVerifier } from './auth/token.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
 import { createDatabase } from './db/client.ts'
+import { isDriverDefect } from './db/driver-defects.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { isMigrated } from './db/migrate.ts'
 import { DatabaseStartError, databaseSource, prepareDatabase } from './db/source.ts'
+import { localRateLimiter, sharedRateLimiter } from './http/rate-limit.ts'
 import { createLog, type Log } from './log.ts'
 
 /** How many statements may wait for each connection before more are refused: a fraction of a second's work. */
@@ -26,11 +29,12 @@ const start = async (config: Config, log: Log) => {
   const source = databaseSource(config, log)
   const database = createDatabase({
     connect: () => source.connect(source.poolMax),
+    poolMax: source.poolMax,
     timeoutMs: config.databaseTimeoutMs,
     maxPending: config.databasePoolMax * PENDING_PER_CONNECTION,
     log,
   })
-  const verifyToken = createTokenVerifier({
+  const tokens = createTokenVerifier({
     secret,
     keySet: config.jwksUrl && createKeySet({ url: config.jwksUrl, log, now: Date.now, fetch }),
     issuer: config.jwtIssuer,
@@ -38,9 +42,39 @@ const start = async (config: Config, log: Log) => {
     now: Date.now,
   })
 
+  const accounts =
+    secret !== undefined && config.signupEnabled
+      ? {
+          sign: createTokenSigner({
+            secret,
+            ttlSeconds: config.tokenTtlSeconds,
+            issuer: config.jwtIssuer,
+            audience: config.jwtAudience,
+            now: Date.now,
+          }),
+          limiter: config.database ? sharedRateLimiter(database) : localRateLimiter,
+        }
+      : undefined
+
   let isStopping = false
   const isReady = async () => !isStopping && (await isMigrated(database))
-  const app = buildApp({ config, database, verifyToken, isReady, log })
+  const metrics = config.metricsToken
+    ? // Loaded only when asked for: prom-client takes a tenth of the start.
+      (await import('./http/metrics.ts')).createMetrics({
+        token: config.metricsToken,
+        databaseStats: database.stats,
+        tokenCounts: tokens.counts,
+      })
+    : undefined
+  const app = buildApp({
+    config,
+    database,
+    verifyToken: tokens.verify,
+    accounts,
+    isReady,
+    metrics,
+    log,
+  })
 
   app.listen({
     hostname: config.host,
@@ -84,6 +118,12 @@ const start = async (config: Config, log: Log) => {
     log.flush()
     process.exit(0)
   }
+  const crash = (error: unknown) => {
+    if (isDriverDefect(error)) log.warn('the database driver lost a connection', { reason: String(error) })
+    else fail(log, error instanceof Error ? (error.stack ?? error.message) : String(error))
+  }
+  process.on('uncaughtException', crash)
+  process.on('unhandledRejection', crash)
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 

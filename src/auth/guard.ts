@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia'
 import { AppError } from '../errors.ts'
-import type { TokenVerifier } from './token.ts'
+import type { VerifyToken } from './token.ts'
 
 /** Cuts the token out of an `Authorization` header. https://www.rfc-editor.org/rfc/rfc6750#section-2.1 */
 const bearerToken = (header: string | null): string => {
@@ -19,7 +19,7 @@ const bearerToken = (header: string | null): string => {
  *
  * It answers 401 without a valid token, and 403 when the path names another user.
  */
-export const authGuard = (verify: TokenVerifier) =>
+export const authGuard = (verify: VerifyToken) =>
   new Elysia().derive({ as: 'scoped' }, async ({ request, params }) => {
     const userId = await verify(bearerToken(request.headers.get('authorization')))
     // A route without parameters has no `params` at all.

@@ -23,6 +23,12 @@ export interface KeySetOptions {
   fetch: (url: URL, init: RequestInit) => Promise<Response>
 }
 
+/** A key, and the generation of the set that it is from. */
+export interface FoundKey {
+  key: CryptoKey
+  generation: number
+}
+
 /** The public keys of the issuer of tokens. */
 export interface KeySet {
   /**
@@ -31,7 +37,7 @@ export interface KeySet {
    * @throws {AppError} `unavailable` when there are no keys yet and the issuer does not answer
    * @throws {errors.JOSEError} when no key fits, or several do
    */
-  find(header: JWSHeaderParameters): Promise<CryptoKey>
+  find(header: JWSHeaderParameters): Promise<FoundKey>
   /** A number that changes when the keys do. */
   generation(): number
   /** True when nothing has to be fetched before the keys are relied on. */
@@ -44,9 +50,7 @@ export interface KeySet {
  * https://www.rfc-editor.org/rfc/rfc7517#section-5
  */
 export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet => {
-  let keys: ReturnType<typeof createLocalJWKSet> | undefined
-  let content = ''
-  let generation = 0
+  let known: { keys: ReturnType<typeof createLocalJWKSet>; content: string; generation: number } | undefined
   let fetchedAt = Number.NEGATIVE_INFINITY
   let triedAt = Number.NEGATIVE_INFINITY
   let issuerIsDown = false
@@ -62,15 +66,15 @@ export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet =>
       })
       if (!response.ok) throw new Error(`the issuer answered ${response.status}`)
       const text = await response.text()
-      if (text !== content) {
-        keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet)
-        content = text
-        generation += 1
+      if (text !== known?.content) {
+        const keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet)
+        known = { keys, content: text, generation: (known?.generation ?? 0) + 1 }
       }
       fetchedAt = now()
       issuerIsDown = false
     } catch (error) {
-      issuerIsDown = true
+      // A failure while the keys are fresh spares nobody the wait when they no longer are.
+      issuerIsDown = age() >= FRESH_FOR_MS
       log.warn('the key set could not be fetched', { reason: String(error) })
     } finally {
       fetching = undefined
@@ -85,8 +89,15 @@ export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet =>
 
   const age = () => now() - fetchedAt
 
+  const lookUp = async (header: JWSHeaderParameters): Promise<FoundKey> => {
+    if (!known || age() >= USABLE_FOR_MS) throw unavailable('no keys: the issuer cannot be reached')
+    // Taken before the key is imported: meanwhile another set may arrive, which does not vouch for it.
+    const { keys, generation } = known
+    return { key: await keys(header), generation }
+  }
+
   return {
-    generation: () => generation,
+    generation: () => known?.generation ?? 0,
     isFresh: () => age() < FRESH_FOR_MS,
 
     async find(header) {
@@ -97,13 +108,12 @@ export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet =>
         const refreshed = refresh(COOLDOWN_MS)
         if (!issuerIsDown) await refreshed
       }
-      if (!keys || age() >= USABLE_FOR_MS) throw unavailable('no keys: the issuer cannot be reached')
       try {
-        return await keys(header)
+        return await lookUp(header)
       } catch (error) {
         if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
         await refresh(COOLDOWN_MS)
-        return keys(header)
+        return lookUp(header)
       }
     },
   }

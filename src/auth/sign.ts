@@ -13,7 +13,7 @@ export interface TokenSignerOptions {
 /** Who a token speaks for. */
 export interface TokenSubject {
   sub: string
-  email?: string
+  email?: string | undefined
 }
 
 /** Signs a token; the guard accepts it like any other. */

@@ -1,11 +1,11 @@
 import {
-  decodeJwt,
   decodeProtectedHeader,
   errors,
   type JWSHeaderParameters,
   type JWTPayload,
   jwtVerify,
   type ProtectedHeaderParameters,
+  UnsecuredJWT,
 } from 'jose'
 import { AppError } from '../errors.ts'
 import type { KeySet } from './key-set.ts'
@@ -29,13 +29,27 @@ export interface TokenVerifierOptions {
   now: () => number
 }
 
+/** How many tokens came to which end since the start. */
+export interface TokenCounts {
+  remembered: number
+  verified: number
+  expired: number
+  invalid: number
+  unavailable: number
+}
+
 /**
  * Verifies a token and gives the id of its user.
  *
  * @throws {AppError} `invalid_token`, `token_expired`, or `unavailable` when it needs a key of an issuer that
  *   cannot be reached
  */
-export type TokenVerifier = (token: string) => string | Promise<string>
+export type VerifyToken = (token: string) => string | Promise<string>
+
+export interface TokenVerifier {
+  verify: VerifyToken
+  counts: TokenCounts
+}
 
 interface Verified {
   userId: string
@@ -53,6 +67,27 @@ const refuse = (code: 'invalid_token' | 'token_expired', reason: string, cause?:
     headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${description}"` },
   })
 }
+
+const toRefusal = (error: unknown): AppError => {
+  if (error instanceof AppError) return error
+  if (error instanceof errors.JWTExpired) return refuse('token_expired', 'expired', error)
+  return refuse('invalid_token', error instanceof errors.JOSEError ? error.code : String(error), error)
+}
+
+/**
+ * Exactly the compact form of RFC 7515: three parts in base64url. jose would also take padding, white space and
+ * stray bits, and so one token in several spellings.
+ */
+const isCompact = (token: string): boolean => {
+  const parts = token.split('.')
+  return (
+    parts.length === 3 &&
+    parts.every((part) => part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part)
+  )
+}
+
+/** The header `{"alg":"none"}`. */
+const UNSECURED = 'eyJhbGciOiJub25lIn0'
 
 /** Control characters: U+0000–001F and 007F–009F. */
 const CONTROL = /\p{Cc}/u
@@ -97,20 +132,32 @@ export const createTokenVerifier = ({
     seconds() < expiresAt &&
     (generation === undefined || (keySet?.isFresh() === true && generation === keySet.generation()))
 
-  /** What would be wrong with a token whatever its signature is. */
-  const isBeyondSaving = ({ exp }: JWTPayload): boolean =>
-    typeof exp !== 'number' || seconds() - CLOCK_TOLERANCE_SECONDS >= exp
+  const expectations = () => ({
+    requiredClaims: ['exp'],
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    currentDate: new Date(now()),
+    ...(issuer !== undefined && { issuer }),
+    ...(audience !== undefined && { audience }),
+  })
+
+  /** The user of a token whose claims are as expected, but for what jose does not look at. */
+  const userOf = (payload: JWTPayload): string => {
+    if ((payload.iat ?? 0) > seconds() + CLOCK_TOLERANCE_SECONDS)
+      throw refuse('invalid_token', 'issued in the future')
+    return userIdOf(payload)
+  }
 
   /** The key for a token, and the generation of the key set that vouches for it, if one does. */
-  const keyFor = async (header: ProtectedHeaderParameters, payload: JWTPayload) => {
+  const keyFor = async (header: ProtectedHeaderParameters, token: string) => {
     if (header.alg === 'HS256' && secretKey) return { key: await secretKey, generation: undefined }
     if (!keySet || !ASYMMETRIC.includes(header.alg ?? ''))
       throw refuse('invalid_token', 'algorithm not allowed')
     try {
-      return { key: await keySet.find(header as JWSHeaderParameters), generation: keySet.generation() }
+      return await keySet.find(header as JWSHeaderParameters)
     } catch (error) {
-      if (error instanceof AppError && isBeyondSaving(payload))
-        throw refuse('invalid_token', 'not valid whatever the key')
+      // Without keys, claims that no key could save are still told from those that have to wait for one.
+      if (error instanceof AppError)
+        userOf(UnsecuredJWT.decode(`${UNSECURED}.${token.split('.')[1]}.`, expectations()).payload)
       throw error
     }
   }
@@ -122,33 +169,43 @@ export const createTokenVerifier = ({
   }
 
   const check = async (token: string): Promise<string> => {
+    if (!isCompact(token)) throw refuse('invalid_token', 'malformed')
     const header = decodeProtectedHeader(token)
-    const { key, generation } = await keyFor(header, decodeJwt(token))
-    const { payload } = await jwtVerify(token, key, {
-      algorithms: [header.alg ?? ''],
-      requiredClaims: ['exp'],
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
-      currentDate: new Date(now()),
-      ...(issuer !== undefined && { issuer }),
-      ...(audience !== undefined && { audience }),
-    })
-    const { exp = 0, iat = 0 } = payload
-    if (iat > seconds() + CLOCK_TOLERANCE_SECONDS) throw refuse('invalid_token', 'issued in the future')
-    const userId = userIdOf(payload)
-    remember(token, { userId, expiresAt: exp + CLOCK_TOLERANCE_SECONDS, generation })
+    if (header.crit !== undefined) throw refuse('invalid_token', 'unknown extension')
+    const { key, generation } = await keyFor(header, token)
+    const algorithms = [header.alg ?? '']
+    const { payload } = await jwtVerify(token, key, { algorithms, ...expectations() })
+    const userId = userOf(payload)
+    remember(token, { userId, expiresAt: (payload.exp ?? 0) + CLOCK_TOLERANCE_SECONDS, generation })
     return userId
   }
 
-  return (token) => {
-    const known = verified.get(token)
-    if (known) {
-      if (isGood(known)) return known.userId
-      verified.delete(token)
+  const counts: TokenCounts = { remembered: 0, verified: 0, expired: 0, invalid: 0, unavailable: 0 }
+
+  const checkAndCount = async (token: string): Promise<string> => {
+    try {
+      const userId = await check(token)
+      counts.verified += 1
+      return userId
+    } catch (error) {
+      const refusal = toRefusal(error)
+      if (refusal.code === 'unavailable') counts.unavailable += 1
+      else counts[refusal.code === 'token_expired' ? 'expired' : 'invalid'] += 1
+      throw refusal
     }
-    return check(token).catch((error) => {
-      if (error instanceof AppError) throw error
-      if (error instanceof errors.JWTExpired) throw refuse('token_expired', 'expired', error)
-      throw refuse('invalid_token', error instanceof errors.JOSEError ? error.code : String(error), error)
-    })
+  }
+
+  return {
+    counts,
+    verify(token) {
+      const known = verified.get(token)
+      if (!known) return checkAndCount(token)
+      if (isGood(known)) {
+        counts.remembered += 1
+        return known.userId
+      }
+      verified.delete(token)
+      return checkAndCount(token)
+    },
   }
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { createSecureContext, getCACertificates } from 'node:tls'
 import postgres, { type Options, type PendingQuery, type Row, type Sql } from 'postgres'
 import type { DatabaseAddress } from '../database-url.ts'
 import { unavailable } from '../errors.ts'
@@ -30,12 +31,22 @@ export interface ClientSettings {
   log: Log
 }
 
+/**
+ * The system's authorities, and those of NODE_EXTRA_CA_CERTS. Bun by itself would use its own list, and of the
+ * system's only what stands in a directory that it knows. A container may have none: then that list will do.
+ */
+const systemAuthorities = (): string[] => {
+  const system = getCACertificates('system')
+  return system.length > 0 ? [...system, ...getCACertificates('extra')] : getCACertificates('default')
+}
+
 const tlsOptions = ({ sslMode, rootCertificate }: DatabaseAddress): NonNullable<ClientOptions['ssl']> => {
   if (sslMode === 'disable') return false
   if (sslMode === 'prefer' || sslMode === 'require') return sslMode
   return {
     rejectUnauthorized: true,
-    ...(rootCertificate && { ca: rootCertificate }),
+    // Made once: reading so many certificates takes some milliseconds.
+    secureContext: createSecureContext({ ca: rootCertificate ?? systemAuthorities() }),
     ...(sslMode === 'verify-ca' && { checkServerIdentity: () => undefined }),
   }
 }
@@ -109,12 +120,25 @@ export interface Database {
    *   database are thrown as they are.
    */
   run<T extends readonly Row[]>(statement: PendingQuery<T>): Promise<T>
+  stats(): DatabaseStats
   /** Resolves when what runs has ended, or at the latest after `timeoutMs`. */
   close(timeoutMs: number): Promise<void>
 }
 
+/** How the database keeps up. */
+export interface DatabaseStats {
+  running: number
+  waiting: number
+  /** Refused since the start because too many were waiting. */
+  refused: number
+  /** Given up since the start because they took too long. */
+  expired: number
+}
+
 export interface DatabaseOptions {
   connect: () => ClientSql
+  /** How many connections a client has. */
+  poolMax: number
   /** How long a statement may wait and run. */
   timeoutMs: number
   /** How many statements may wait or run at once; one more is refused. */
@@ -130,9 +154,17 @@ interface Pending {
 /** A statement that does not end within this time after it was cancelled sits on a dead connection. */
 const CANCEL_GRACE_MS = 1000
 
-export const createDatabase = ({ connect, timeoutMs, maxPending, log }: DatabaseOptions): Database => {
+export const createDatabase = ({
+  connect,
+  poolMax,
+  timeoutMs,
+  maxPending,
+  log,
+}: DatabaseOptions): Database => {
   let client = connect()
   let isOpen = false
+  let refused = 0
+  let expired = 0
   // All deadlines are of one length, so this is ordered by them, and one timer for the first serves all.
   const pending = new Set<Pending>()
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -160,12 +192,16 @@ export const createDatabase = ({ connect, timeoutMs, maxPending, log }: Database
 
   const run = <T extends readonly Row[]>(statement: PendingQuery<T>): Promise<T> => {
     if (!isOpen) throw unavailable('the service is starting')
-    if (pending.size >= maxPending) throw unavailable('too many statements are waiting for the database')
+    if (pending.size >= maxPending) {
+      refused += 1
+      throw unavailable('too many statements are waiting for the database')
+    }
     return new Promise((resolve, reject) => {
       const usedClient = client
       const entry: Pending = {
         expiresAt: performance.now() + timeoutMs,
         expire() {
+          expired += 1
           reject(unavailable('the database did not answer in time'))
           statement.cancel()
           const grace = setTimeout(replaceClient, CANCEL_GRACE_MS, usedClient)
@@ -192,8 +228,17 @@ export const createDatabase = ({ connect, timeoutMs, maxPending, log }: Database
     open() {
       isOpen = true
     },
-    sql: ((...args: Parameters<ClientSql>) => client(...args)) as ClientSql,
+    // Of whichever client is the present one.
+    sql: Object.assign(((...args: Parameters<ClientSql>) => client(...args)) as ClientSql, {
+      unsafe: ((...args: Parameters<ClientSql['unsafe']>) => client.unsafe(...args)) as ClientSql['unsafe'],
+    }),
     run,
+    stats: () => ({
+      running: Math.min(pending.size, poolMax),
+      waiting: Math.max(pending.size - poolMax, 0),
+      refused,
+      expired,
+    }),
     async close(closeTimeoutMs) {
       clearTimeout(timer)
       await client.end({ timeout: closeTimeoutMs / 1000 })

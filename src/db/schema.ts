@@ -4,7 +4,9 @@ import {
   boolean,
   check,
   customType,
+  type ExtraConfigColumn,
   index,
+  integer,
   pgTable,
   primaryKey,
   text,
@@ -16,6 +18,11 @@ import {
 export const TASK_STATUSES = ['pending', 'in_progress', 'completed'] as const
 
 const bytes = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
+// "nulls first" is what "desc" means to PostgreSQL, but not to drizzle: an index made with the opposite would not
+// serve the order of the lists, even though there are no nulls.
+const newestFirst = (table: Record<'created_at' | 'id', ExtraConfigColumn>) =>
+  [table.created_at.desc().nullsFirst(), table.id.desc().nullsFirst()] as const
+
 const time = () => timestamp({ withTimezone: true, mode: 'string' })
 
 /**
@@ -55,8 +62,8 @@ export const tasks = pgTable(
     updated_at: time().notNull().defaultNow(),
   },
   (table) => [
-    index('tasks_newest').on(table.user_id, table.created_at.desc(), table.id.desc()),
-    index('tasks_newest_by_status').on(table.user_id, table.status, table.created_at.desc(), table.id.desc()),
+    index('tasks_newest').on(table.user_id, ...newestFirst(table)),
+    index('tasks_newest_by_status').on(table.user_id, table.status, ...newestFirst(table)),
     check('tasks_status_check', sql`${table.status} in ('pending', 'in_progress', 'completed')`),
     check('tasks_title_check', sql`char_length(${table.title}) between 1 and 200`),
     check('tasks_description_check', sql`char_length(${table.description}) <= 10000`),
@@ -83,3 +90,11 @@ export const idempotencyKeys = pgTable(
     index('idempotency_keys_oldest').on(table.created_at),
   ],
 )
+
+/** The counts of rate limits, in the columns that rate-limiter-flexible writes. */
+export const rateLimits = pgTable('rate_limits', {
+  key: text().primaryKey(),
+  points: integer().notNull().default(0),
+  /** Milliseconds since 1970. */
+  expire: bigint({ mode: 'number' }),
+})

@@ -1,3 +1,4 @@
+import postgres from 'postgres'
 import { AppError, unavailable } from '../errors.ts'
 
 /** What the driver itself reports, when there is no SQLSTATE: the connection failed, or was lost. */
@@ -56,6 +57,10 @@ export const toAppError = (error: unknown): unknown => {
     })
   return error
 }
+
+/** The name of the constraint that a statement violated (class 23), if that is what went wrong. */
+export const violatedConstraint = (error: unknown): string | undefined =>
+  error instanceof postgres.PostgresError && error.code.startsWith('23') ? error.constraint_name : undefined
 
 const REFUSALS: Record<string, string> = {
   '28P01': 'wrong user or password',

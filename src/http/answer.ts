@@ -3,12 +3,14 @@ import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { requestContext } from './context.ts'
 import type { CrossOrigin } from './cors.ts'
+import type { Metrics } from './metrics.ts'
 import { statusOf, toAppError, toProblem } from './problem.ts'
 
 export interface AnswerOptions {
   crossOrigin: CrossOrigin
   validationErrorStatus: 400 | 422
   log: Log
+  metrics: Metrics | undefined
   /** The methods that a path takes; none for one that does not exist. */
   allowedMethods: (path: string) => string[]
 }
@@ -18,11 +20,23 @@ export interface AnswerOptions {
  * becomes a `Response` with all its headers at once, which is several times cheaper than adding them to one.
  * Each is logged, in one line.
  */
-export const answers = ({ crossOrigin, validationErrorStatus, log, allowedMethods }: AnswerOptions) =>
+export const answers = ({
+  crossOrigin,
+  validationErrorStatus,
+  log,
+  metrics,
+  allowedMethods,
+}: AnswerOptions) =>
   new Elysia({ name: 'answers' })
     .use(requestContext)
     .decorate('failure', undefined as AppError | undefined)
-    .onRequest(({ request }) => crossOrigin.preflight(request))
+    .onRequest(({ request, requestId }) => {
+      // Not "return f()": Elysia takes that for a promise, and would wait before every request.
+      const preflight = crossOrigin.preflight(request, requestId)
+      if (preflight === undefined) return
+      log.info('request', { method: 'OPTIONS', route: 'preflight', request_id: requestId })
+      return preflight
+    })
     .onError({ as: 'global' }, (context) => {
       const { error, path, set, requestId } = context
       let failure = toAppError(error)
@@ -56,11 +70,13 @@ export const answers = ({ crossOrigin, validationErrorStatus, log, allowedMethod
         crossOrigin.allowReading(request, headers)
         if (responseValue === undefined) delete headers['content-type']
 
+        const durationMs = Math.round((performance.now() - arrivedAt) * 1000) / 1000
+        metrics?.observe(request.method, route ?? 'none', status, durationMs)
         log[status < 500 ? 'info' : 'warn']('request', {
           method: request.method,
           route: route ?? 'none',
           status,
-          duration_ms: Math.round((performance.now() - arrivedAt) * 1000) / 1000,
+          duration_ms: durationMs,
           request_id: requestId,
           user_id: userId || undefined,
           code: failure?.code,
@@ -70,12 +86,15 @@ export const answers = ({ crossOrigin, validationErrorStatus, log, allowedMethod
         // The answer is complete; anything left here would make Elysia copy it.
         set.status = 200
         set.headers = {}
-        return new Response(responseValue === undefined ? null : JSON.stringify(responseValue), {
-          status,
-          headers,
-        })
+        return new Response(toBody(responseValue), { status, headers })
       },
     )
+
+/** Text is sent as it is, under the content type that its handler set; all else is JSON. */
+const toBody = (value: unknown): string | null => {
+  if (value === undefined) return null
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
 
 /** An error's stack with those of its causes, for the log. */
 const describeCause = (cause: unknown): string =>

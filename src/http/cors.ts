@@ -35,12 +35,14 @@ export const crossOrigin = (origins: readonly string[]) => {
   )
   return {
     /** The answer to a preflight of an allowed origin; `undefined` for any other request. */
-    preflight: (request: Request) =>
-      request.method === 'OPTIONS' &&
-      request.headers.has('access-control-request-method') &&
-      isAllowed(request)
-        ? preflights.handle(request)
-        : undefined,
+    preflight(request: Request, requestId: string): Promise<Response> | undefined {
+      if (request.method !== 'OPTIONS' || !request.headers.has('access-control-request-method')) return
+      if (!isAllowed(request)) return
+      return preflights.handle(request).then((answer) => {
+        answer.headers.set('x-request-id', requestId)
+        return answer
+      })
+    },
 
     /** Adds the headers that let the page of an allowed origin read an answer. */
     allowReading(request: Request, headers: Record<string, string>) {

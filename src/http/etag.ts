@@ -18,16 +18,16 @@ const parseEntityTags = (field: string, text: string): '*' | { weak: boolean; va
 export const entityTag = (task: { updated_at: string }): string => `"${task.updated_at}"`
 
 /**
- * True when `If-None-Match` names this entity tag, by weak comparison: the client's copy is good.
+ * The versions that the client has a copy of, as `If-None-Match` tells by weak comparison.
  * https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2
  *
  * @throws {AppError} `invalid_request` for a malformed header
  */
-export const isNotModified = (request: Request, etag: string): boolean => {
+export const versionsKnown = (request: Request): '*' | string[] => {
   const header = request.headers.get('if-none-match')
-  if (header === null) return false
+  if (header === null) return []
   const tags = parseEntityTags('If-None-Match', header)
-  return tags === '*' || tags.some(({ value }) => `"${value}"` === etag)
+  return tags === '*' ? '*' : tags.map(({ value }) => value)
 }
 
 const VERSION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/

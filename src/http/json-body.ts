@@ -1,4 +1,4 @@
-import { Elysia } from 'elysia'
+import { getSchemaValidator, type TSchema, ValidationError } from 'elysia'
 import { AppError } from '../errors.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -47,22 +47,33 @@ const readJson = async (request: Request, maxBytes: number): Promise<object | un
 }
 
 /**
- * Makes bodies be read after the guard has spoken: Elysia would parse before anything else, and answer a
- * stranger's malformed JSON. A route takes part with `parse: 'later'` and one of the two transforms.
+ * Makes a route's JSON body be read, and checked against its schema, after the guard has spoken: Elysia would
+ * parse before anything else, and answer a stranger's malformed JSON. `parse: 'none'` keeps it from that, and
+ * with it from its own check of the body.
+ *
+ * @param maxBytes a longer body is refused, without being read
  */
-export const jsonBody = (maxBytes: number) => ({
-  /** Keeps Elysia from parsing; the body is read by a transform. */
-  parser: new Elysia({ name: 'json-body' }).parser('later', () => null),
-
-  required: async (context: { request: Request; body: unknown }) => {
-    const body = await readJson(context.request, maxBytes)
-    if (body === undefined) throw new AppError('malformed_json', { detail: 'A JSON body is required' })
-    context.body = body
-  },
-
-  optional: async (context: { request: Request; body: unknown }) => {
-    context.body = (await readJson(context.request, maxBytes)) ?? {}
-  },
-})
+export const jsonBody = (maxBytes: number) => {
+  const route = <const Schema extends TSchema>(schema: Schema, orElse: () => object) => {
+    const validator = getSchemaValidator(schema, { normalize: false })
+    return {
+      parse: 'none' as const,
+      body: schema,
+      transform: async (context: { request: Request; body: unknown }) => {
+        const body = (await readJson(context.request, maxBytes)) ?? orElse()
+        if (!validator.Check(body)) throw new ValidationError('body', validator, body)
+        context.body = body
+      },
+    }
+  }
+  return {
+    required: <const Schema extends TSchema>(schema: Schema) =>
+      route(schema, () => {
+        throw new AppError('malformed_json', { detail: 'A JSON body is required' })
+      }),
+    /** An empty body counts as an empty object. */
+    optional: <const Schema extends TSchema>(schema: Schema) => route(schema, () => ({})),
+  }
+}
 
 export type JsonBody = ReturnType<typeof jsonBody>

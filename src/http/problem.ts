@@ -35,7 +35,7 @@ const nounFor = ({ type, anyOf }: SchemaParts): string => {
 const messageFor = (schema: SchemaParts, value: unknown): string => {
   if (value === undefined) return 'is required'
   if (schema.enum) return `must be one of ${schema.enum.join(', ')}`
-  if (typeof value === 'string' && (schema.format ?? schema.pattern)) return `must be ${schema.description}`
+  if (schema.format ?? schema.pattern) return `must be ${schema.description}`
   return `must be ${nounFor(schema)}`
 }
 

@@ -1,3 +1,4 @@
+import type { PendingQuery } from 'postgres'
 import type { Database } from '../db/client.ts'
 import type { NewTask, TaskChange, TaskFilter, TaskReply, TaskStatus } from './schema.ts'
 
@@ -26,72 +27,88 @@ export interface TaskRepository {
   createOnce(userId: string, task: NewTask, idempotency: Idempotency): Promise<TaskReply | null>
   /** The task as changed, or `null` when there is none of that id and version. */
   change(userId: string, id: number, change: TaskChange, versions: Versions): Promise<TaskReply | null>
+  /** The task, completed if it was not and pending if it was; `null` as for {@link TaskRepository.change}. */
+  toggle(userId: string, id: number, versions: Versions): Promise<TaskReply | null>
   /** True when a task of that id and version was there, and is not any more. */
   remove(userId: string, id: number, versions: Versions): Promise<boolean>
 }
 
+/** What is read of a task: the rest of a reply is known, or follows from the status. */
+type Row = Omit<TaskReply, 'user_id' | 'completed'>
+
+const toReply = (
+  userId: string,
+  { id, title, description, status, created_at, updated_at }: Row,
+): TaskReply => ({
+  id,
+  user_id: userId,
+  title,
+  description,
+  status,
+  completed: status === 'completed',
+  created_at,
+  updated_at,
+})
+
 export const taskRepository = ({ sql, run }: Database): TaskRepository => {
-  const columns = sql`id, user_id, title, description, status, completed, created_at, updated_at`
+  const columns = sql`id, title, description, status, created_at, updated_at`
   const newestFirst = sql`order by created_at desc, id desc`
   // Later than the last change even when the clock is not.
   const later = sql`greatest(clock_timestamp(), updated_at + interval '1 microsecond')`
   // Keys are kept for a day; later keyed requests sweep the expired ones, two at a time.
   const isExpired = sql`kept.created_at < now() - interval '24 hours'`
+  const reopened = sql`case when completed then 'pending' else status end`
+  const [title, description, status, nothing] = [sql`title`, sql`description`, sql`status`, sql``]
 
   const atVersion = (versions: Versions) =>
     versions === '*'
-      ? sql``
+      ? nothing
       : sql`and to_char(updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
               = any(string_to_array(${versions.join()}, ','))`
 
-  const newStatus = (status: TaskChange['status']) => {
-    switch (status) {
-      case undefined:
-        return sql`status`
-      case 'toggled':
-        return sql`case when completed then 'pending' else 'completed' end`
-      case 'reopened':
-        return sql`case when completed then 'pending' else status end`
-      default:
-        return sql`${status}`
-    }
+  /** The first row as a reply. */
+  const one = async (userId: string, statement: PendingQuery<Row[]>): Promise<TaskReply | null> => {
+    const [row] = await run(statement)
+    return row ? toReply(userId, row) : null
   }
 
   const ownerOnFirstWrite = (userId: string) =>
     sql`insert into users (id) values (${userId}) on conflict do nothing`
 
   return {
-    async find(userId, id) {
-      const [task] = await run(
-        sql<TaskReply[]>`select ${columns} from tasks where id = ${id} and user_id = ${userId}`,
-      )
-      return task ?? null
-    },
+    find: (userId, id) =>
+      one(userId, sql`select ${columns} from tasks where id = ${id} and user_id = ${userId}`),
 
     async list(userId, { statuses, limit, after }) {
-      const place = after ? sql`and (created_at, id) < (${after.created_at}, ${after.id})` : sql``
+      const place = after ? sql`and (created_at, id) < (${after.created_at}, ${after.id})` : nothing
       const page = sql`${newestFirst} limit ${limit + 1}`
-      const ofStatus = (status: TaskStatus) =>
-        sql`select ${columns} from tasks where user_id = ${userId} and status = ${status} ${place}`
+      const ofStatus = (wanted: TaskStatus) =>
+        sql<
+          Row[]
+        >`select ${columns} from tasks where user_id = ${userId} and status = ${wanted} ${place} ${page}`
       const [first, second, third] = statuses
       if (first === undefined) return []
-      if (third !== undefined)
-        return run(sql<TaskReply[]>`select ${columns} from tasks where user_id = ${userId} ${place} ${page}`)
-      if (second === undefined) return run(sql<TaskReply[]>`${ofStatus(first)} ${page}`)
-      // Two ordered scans, merged: one scan with "in" would have to sort all of the user's tasks.
-      return run(sql<TaskReply[]>`${ofStatus(first)} union all ${ofStatus(second)} ${page}`)
+      const rows = await run(
+        third !== undefined
+          ? sql<Row[]>`select ${columns} from tasks where user_id = ${userId} ${place} ${page}`
+          : second === undefined
+            ? ofStatus(first)
+            : // Two scans of the index, merged: with "in" all of the user's tasks would have to be sorted.
+              sql<Row[]>`(${ofStatus(first)}) union all (${ofStatus(second)}) ${page}`,
+      )
+      return rows.map((row) => toReply(userId, row))
     },
 
-    async create(userId, { title, description, status }) {
-      const [task] = await run(sql<[TaskReply]>`
+    async create(userId, task) {
+      const [row] = await run(sql<[Row]>`
         with owner as (${ownerOnFirstWrite(userId)})
         insert into tasks (user_id, title, description, status)
-        values (${userId}, ${title}, ${description}, ${status})
+        values (${userId}, ${task.title}, ${task.description}, ${task.status})
         returning ${columns}`)
-      return task
+      return toReply(userId, row)
     },
 
-    async createOnce(userId, { title, description, status }, { key, fingerprint }) {
+    async createOnce(userId, task, { key, fingerprint }) {
       // One statement, so that of two at the same moment one waits for the other at the key and finds its task.
       // The task's number and time are chosen first, and tell afterwards whether the key was free.
       const [answer] = await run(sql<[{ id: number; created_at: string; same: boolean }]>`
@@ -119,41 +136,45 @@ export const taskRepository = ({ sql, run }: Database): TaskRepository => {
         created as (
           insert into tasks (id, user_id, title, description, status, created_at, updated_at)
           overriding system value
-          select task_id, ${userId}, ${title}, ${description}, ${status}, created_at, created_at
+          select task_id, ${userId}, ${task.title}, ${task.description}, ${task.status}, created_at, created_at
           from claimed join proposed on proposed.id = claimed.task_id
         )
         select task_id as id, created_at, fingerprint = ${fingerprint} as same from claimed`)
       if (!answer.same) return null
       const { id, created_at } = answer
-      const completed = status === 'completed'
-      return {
-        id,
-        user_id: userId,
-        title,
-        description,
-        status,
-        completed,
-        created_at,
-        updated_at: created_at,
-      }
+      return toReply(userId, { id, ...task, created_at, updated_at: created_at })
     },
 
-    async change(userId, id, change, versions) {
-      const title = change.title === undefined ? sql`title` : sql`${change.title}`
-      const description = change.description === undefined ? sql`description` : sql`${change.description}`
-      const status = newStatus(change.status)
-      const [task] = await run(sql<TaskReply[]>`
-        update tasks set
-          title = ${title},
-          description = ${description},
-          status = ${status},
-          updated_at = case
-            when (title, description, status) is distinct from (${title}, ${description}, ${status})
-            then ${later} else updated_at end
-        where id = ${id} and user_id = ${userId} ${atVersion(versions)}
-        returning ${columns}`)
-      return task ?? null
+    async change(userId, id, wanted, versions) {
+      const newTitle = wanted.title === undefined ? title : sql`${wanted.title}`
+      const newDescription = wanted.description === undefined ? description : sql`${wanted.description}`
+      const newStatus =
+        wanted.status === undefined ? status : wanted.status === 'reopened' ? reopened : sql`${wanted.status}`
+      return one(
+        userId,
+        sql`
+          update tasks set
+            title = ${newTitle},
+            description = ${newDescription},
+            status = ${newStatus},
+            updated_at = case
+              when (title, description, status) is distinct from (${newTitle}, ${newDescription}, ${newStatus})
+              then ${later} else updated_at end
+          where id = ${id} and user_id = ${userId} ${atVersion(versions)}
+          returning ${columns}`,
+      )
     },
+
+    toggle: (userId, id, versions) =>
+      one(
+        userId,
+        sql`
+          update tasks set
+            status = case when completed then 'pending' else 'completed' end,
+            updated_at = ${later}
+          where id = ${id} and user_id = ${userId} ${atVersion(versions)}
+          returning ${columns}`,
+      ),
 
     async remove(userId, id, versions) {
       const removed = await run(sql`

@@ -1,7 +1,7 @@
 import { Elysia, t } from 'elysia'
 import type { Guard } from '../auth/guard.ts'
 import { AppError } from '../errors.ts'
-import { entityTag, isNotModified, versionsToMatch } from '../http/etag.ts'
+import { entityTag, versionsKnown, versionsToMatch } from '../http/etag.ts'
 import { idempotencyKey } from '../http/idempotency-key.ts'
 import type { JsonBody } from '../http/json-body.ts'
 import type { TaskRepository, Versions } from './repository.ts'
@@ -40,7 +40,8 @@ const fingerprint = ({ title, description, status }: NewTask): Uint8Array =>
 
 /** The query of a URL with one parameter set. The rest of the URL is the client's, and may not be one. */
 const withParameter = (url: string, name: string, value: string): URLSearchParams => {
-  const parameters = new URLSearchParams(url.split('?', 2)[1])
+  const [, ...query] = url.split('?')
+  const parameters = new URLSearchParams(query.join('?'))
   parameters.set(name, value)
   return parameters
 }
@@ -54,17 +55,19 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
   const missing = async (userId: string, id: number, versions: Versions): Promise<AppError> =>
     new AppError(versions !== '*' && (await tasks.find(userId, id)) ? 'precondition_failed' : 'not_found')
 
-  const change = async (userId: string, taskId: string, wanted: TaskChange, request: Request) => {
+  const change = async (userId: string, taskId: string, wanted: TaskChange | 'toggle', request: Request) => {
     const id = Number(taskId)
     const versions = versionsToMatch(request)
-    const task = await tasks.change(userId, id, wanted, versions)
+    const task =
+      wanted === 'toggle'
+        ? await tasks.toggle(userId, id, versions)
+        : await tasks.change(userId, id, wanted, versions)
     if (!task) throw await missing(userId, id, versions)
     return task
   }
 
   return new Elysia({ prefix })
     .use(guard)
-    .use(body.parser)
 
     .get(
       '',
@@ -94,17 +97,17 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { parse: 'later', transform: body.required, body: TaskCreate, response: { 201: reply } },
+      { ...body.required(TaskCreate), response: { 201: reply } },
     )
 
     .get(
       '/:task_id',
       async ({ userId, params, request, set }) => {
+        const known = versionsKnown(request)
         const task = await tasks.find(userId, Number(params.task_id))
         if (!task) throw new AppError('not_found')
-        const etag = entityTag(task)
-        set.headers.etag = etag
-        if (!isNotModified(request, etag)) return task
+        set.headers.etag = entityTag(task)
+        if (known !== '*' && !known.includes(task.updated_at)) return task
         set.status = 304
       },
       { params: TaskParams, response: { 200: reply, 304: t.Void() } },
@@ -117,7 +120,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, parse: 'later', transform: body.required, body: TaskCreate, response: reply },
+      { params: TaskParams, ...body.required(TaskCreate), response: reply },
     )
 
     .patch(
@@ -127,7 +130,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, parse: 'later', transform: body.required, body: TaskUpdate, response: reply },
+      { params: TaskParams, ...body.required(TaskUpdate), response: reply },
     )
 
     .patch(
@@ -137,7 +140,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, parse: 'later', transform: body.optional, body: TaskComplete, response: reply },
+      { params: TaskParams, ...body.optional(TaskComplete), response: reply },
     )
 
     .delete(

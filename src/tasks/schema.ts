@@ -83,12 +83,12 @@ export interface NewTask {
 
 /**
  * What is to change; a field that is absent stays. `reopened` turns a completed task to pending and leaves any
- * other as it is; `toggled` completes what is not and reopens what is.
+ * other as it is.
  */
 export interface TaskChange {
   title?: string
   description?: string | null
-  status?: TaskStatus | 'reopened' | 'toggled'
+  status?: TaskStatus | 'reopened'
 }
 
 /** Throws what is wrong with the fields, if anything is. */
@@ -152,9 +152,7 @@ export const readTaskChange = (body: TaskUpdate): TaskChange => {
 export const readTaskPatch = (body: TaskUpdate): TaskChange => {
   const change = readTaskChange(body)
   if (Object.keys(change).length === 0)
-    throw new AppError('invalid_request', {
-      detail: 'At least one of title, description, status and completed is required',
-    })
+    refuse([{ field: 'body', message: 'must have at least one of title, description, status and completed' }])
   return change
 }
 
@@ -174,10 +172,10 @@ export const readNewTask = (body: TaskCreate): NewTask => {
  *
  * @throws {AppError} `invalid_request`
  */
-export const readCompletion = (body: TaskComplete): TaskChange => {
+export const readCompletion = (body: TaskComplete): TaskChange | 'toggle' => {
   if (body.completed !== undefined) return { status: body.completed ? 'completed' : 'reopened' }
   if (Object.keys(body).length > 0) refuse([{ field: 'completed', message: 'is required' }])
-  return { status: 'toggled' }
+  return 'toggle'
 }
 
 /** Which tasks a list is of. */
@@ -203,9 +201,11 @@ const parseCursor = (text: string): TaskCursor => {
     Buffer.from(text, 'base64url').toString(),
   )
   const [, created_at = '', id] = match ?? []
-  if (Number.isNaN(Date.parse(created_at)))
+  const cursor = { created_at, id: Number(id) }
+  // Written again it must be the same: decoding overlooks what is not base64.
+  if (Number.isNaN(Date.parse(created_at)) || formatCursor(cursor) !== text)
     throw new AppError('invalid_request', { errors: [{ field: 'after', message: 'is not a cursor' }] })
-  return { created_at, id: Number(id) }
+  return cursor
 }
 
 /**

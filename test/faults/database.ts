@@ -46,6 +46,22 @@ const terminated = underLoad({
   },
 })
 
+const terminatedOften = underLoad({
+  name: 'all backends terminated 5 times a second, pool of 2',
+  route: 'direct',
+  env: { DATABASE_POOL_MAX: '2' },
+  clients: 32,
+  requestsPerSecond: 250,
+  feltAs: 'unavailable',
+  async inject({ stage, recoveries }) {
+    for (let time = 0; time < 25; time += 1) {
+      await stage.postgres.psql(terminateAll)
+      await Bun.sleep(200)
+    }
+    await recoveries.end()
+  },
+})
+
 const hung = underLoad({
   name: 'SIGSTOP of PostgreSQL for 10 s',
   route: 'direct',
@@ -162,4 +178,12 @@ function answers(connection: Sql): Promise<boolean> {
 }
 
 /** The server itself fails. */
-export const databaseFaults: Fault[] = [killedOnce, killed, terminated, hung, crowded, readOnly]
+export const databaseFaults: Fault[] = [
+  killedOnce,
+  killed,
+  terminated,
+  terminatedOften,
+  hung,
+  crowded,
+  readOnly,
+]

@@ -1,5 +1,5 @@
 import { faults } from './catalogue.ts'
-import type { Row } from './row.ts'
+import { isGood, type Row } from './row.ts'
 import { remarks, table } from './table.ts'
 
 /**
@@ -16,8 +16,8 @@ for (const fault of chosen) {
   const row = await fault.run()
   rows.push(row)
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0)
-  console.log(`${row.failures.length > 0 ? 'FAILED' : 'ok    '} ${fault.name} (${seconds} s)`)
+  console.log(`${isGood(row) ? 'ok    ' : 'FAILED'} ${fault.name} (${seconds} s)`)
   console.log(remarks(row))
 }
 console.log(table(rows))
-process.exitCode = rows.some((row) => row.failures.length > 0) ? 1 : 0
+process.exitCode = rows.every(isGood) ? 0 : 1

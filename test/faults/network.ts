@@ -59,6 +59,21 @@ const cut = underLoad({
   },
 })
 
+/** Connections end at every stage of their beginning: before, in and after the authentication. */
+const interrupted = underLoad({
+  name: 'network cuts all connections every 7 ms for 3 s',
+  route: 'proxy',
+  feltAs: 'unavailable',
+  async inject({ stage, recoveries }) {
+    const until = performance.now() + 3000
+    while (performance.now() < until) {
+      stage.proxy.cutAll()
+      await Bun.sleep(7)
+    }
+    await recoveries.end()
+  },
+})
+
 const halfClosed = underLoad({
   name: 'network half-closes each second',
   route: 'proxy',
@@ -73,4 +88,4 @@ const halfClosed = underLoad({
 })
 
 /** The way between service and server fails. */
-export const networkFaults: Fault[] = [cut, vanished, slow, slowAndFull, halfClosed]
+export const networkFaults: Fault[] = [cut, interrupted, vanished, slow, slowAndFull, halfClosed]

@@ -29,7 +29,7 @@ const overloaded = underLoad({
     )
     judge(stage, peak, over)
     if (health.failures > 0) stage.failures.push(`/health failed ${health.failures} times`)
-    if (health.worstMs > databaseTimeoutMs) stage.failures.push('/health was slow')
+    if (health.worstMs > databaseTimeoutMs) stage.delays.push('/health was slow')
   },
 })
 
@@ -37,9 +37,9 @@ function judge(stage: Stage, peak: FloodReport, over: FloodReport): void {
   const strange = Object.keys(over.outcomes).filter((status) => !['200', '201', '503'].includes(status))
   if (strange.length > 0) stage.failures.push(`the flood was answered ${strange.join(', ')}`)
   if (over.successesPerSecond < peak.successesPerSecond / 2)
-    stage.failures.push('throughput fell to less than half')
+    stage.delays.push('throughput fell to less than half')
   if (over.worstMs > databaseTimeoutMs + 1000)
-    stage.failures.push('an answer to the flood came long after the deadline')
+    stage.delays.push('an answer to the flood came long after the deadline')
   if (stage.memory.bytes > rssLimitMb * 2 ** 20) stage.failures.push(`more than ${rssLimitMb} MB of memory`)
 }
 

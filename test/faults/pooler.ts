@@ -2,7 +2,6 @@ import { type Fault, underLoad } from './under-load.ts'
 
 const restarted = underLoad({
   name: 'PgBouncer restarted 3 times',
-  isQuick: true,
   route: 'pgbouncer',
   async inject({ stage, recoveries }) {
     for (let time = 0; time < 3; time += 1) {

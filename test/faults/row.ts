@@ -20,4 +20,11 @@ export interface Row {
   notes: string[]
   /** Everything that must not be; empty when all is well. */
   failures: string[]
+  /** What took too long. Only the long form fails for it: beside other tests a machine may be slow. */
+  delays: string[]
+}
+
+/** Whether all that must be is so, and in time. */
+export function isGood({ failures, delays }: Row): boolean {
+  return failures.length === 0 && delays.length === 0
 }

@@ -34,7 +34,6 @@ const terminated = underLoad({
 
 const killed = underLoad({
   name: 'kill -9 of the service, 3 times',
-  isQuick: true,
   route: 'direct',
   feltAs: 'cut',
   excuses: ['refused', 'cut'],

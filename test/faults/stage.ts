@@ -23,6 +23,8 @@ export class Stage {
   readonly notes: string[] = []
   /** Everything that must not be. */
   readonly failures: string[] = []
+  /** What took too long. */
+  readonly delays: string[] = []
   readonly #databaseUrl: string | null
   readonly #proxy: TcpProxy | null
   readonly #bouncer: PgBouncer | null

@@ -1,4 +1,4 @@
-import type { Row } from './row.ts'
+import { isGood, type Row } from './row.ts'
 
 const columns: [title: string, value: (row: Row) => string][] = [
   ['fault', (row) => row.fault],
@@ -12,7 +12,7 @@ const columns: [title: string, value: (row: Row) => string][] = [
   ['back s', (row) => seconds(row.recoverySeconds)],
   ['quiet s', (row) => seconds(row.settledSeconds)],
   ['RSS MB', (row) => row.peakRssMb.toFixed(0)],
-  ['', (row) => (row.failures.length > 0 ? 'FAILED' : 'ok')],
+  ['', (row) => (isGood(row) ? 'ok' : 'FAILED')],
 ]
 
 const legend = `other: neither a success nor a 503 with Retry-After (must be 0)
@@ -36,8 +36,11 @@ export function table(rows: Row[]): string {
 }
 
 /** What a row has to say beyond its numbers. */
-export function remarks({ fault, notes, failures }: Row): string {
-  const lines = [...failures.map((text) => `  FAILED ${text}`), ...notes.map((text) => `  note   ${text}`)]
+export function remarks({ fault, notes, failures, delays }: Row): string {
+  const lines = [
+    ...[...failures, ...delays].map((text) => `  FAILED ${text}`),
+    ...notes.map((text) => `  note   ${text}`),
+  ]
   return lines.length > 0 ? `${fault}\n${lines.join('\n')}\n` : ''
 }
 

@@ -81,7 +81,7 @@ async function play(stage: Stage, options: UnderLoadOptions): Promise<Row> {
 function unfinished(fault: string, error: unknown): Row {
   const none = { requests: 0, ok: 0, unavailable: 0, other: 0, cut: 0, wrong: 0, worstMs: 0, peakRssMb: 0 }
   const failures = [error instanceof Error ? (error.stack ?? error.message) : String(error)]
-  return { fault, ...none, recoverySeconds: null, settledSeconds: null, notes: [], failures }
+  return { fault, ...none, recoverySeconds: null, settledSeconds: null, notes: [], failures, delays: [] }
 }
 
 function startOne({ env, service }: UnderLoadOptions): (stage: Stage) => Promise<string[]> {
@@ -109,15 +109,14 @@ async function judge(
     settledSeconds: recoveries.worstSettledSeconds,
   }
   const { wrong, late, unsettled } = await load.settle()
-  const { failures, notes } = stage
+  const { failures, delays, notes } = stage
   if (late > 0) notes.push(`${late} writes without an answer were stored late`)
   if (unsettled > 0) failures.push(`${unsettled} clients could not settle what was open`)
   if (counts.other > 0) failures.push(...measurements.mostFrequentSurprises(8))
   if (options.feltAs && measurements.count(options.feltAs) === 0) failures.push('nobody felt the fault')
   if ((counts.recoverySeconds ?? 0) > (options.recoveryLimitSeconds ?? 1))
     failures.push('the recovery took too long')
-  if (counts.worstMs > databaseTimeoutMs + toleranceMs)
-    failures.push('an answer came long after the deadline')
+  if (counts.worstMs > databaseTimeoutMs + toleranceMs) delays.push('an answer came long after the deadline')
   failures.push(...wrong.slice(0, 8))
   return {
     fault: options.name,
@@ -126,6 +125,7 @@ async function judge(
     peakRssMb: stage.memory.bytes / 2 ** 20,
     notes,
     failures,
+    delays,
   }
 }
 

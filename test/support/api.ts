@@ -1,7 +1,9 @@
 import { describe } from 'bun:test'
 import { type App, buildApp } from '../../src/app.ts'
+import { createTokenSigner } from '../../src/auth/sign.ts'
 import { createTokenVerifier } from '../../src/auth/token.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
+import { localRateLimiter, sharedRateLimiter } from '../../src/http/rate-limit.ts'
 import { createLog } from '../../src/log.ts'
 import { type Engine, engines } from './engines.ts'
 import { signToken } from './token.ts'
@@ -73,16 +75,18 @@ export const apiOn = (engine: Engine, overrides: Partial<Config> = {}): Api => {
           .map((line) => JSON.parse(line)),
       ),
   })
+  const config = { ...loadConfig({ ENVIRONMENT: 'test' }), ...overrides }
+  const claims = { secret: SECRET, issuer: config.jwtIssuer, audience: config.jwtAudience, now: Date.now }
   const app = buildApp({
-    config: { ...loadConfig({ ENVIRONMENT: 'test' }), ...overrides },
+    config,
     database: engine.database,
-    verifyToken: createTokenVerifier({
-      secret: SECRET,
-      keySet: undefined,
-      issuer: undefined,
-      audience: undefined,
-      now: Date.now,
-    }),
+    verifyToken: createTokenVerifier({ ...claims, keySet: undefined }).verify,
+    accounts: config.signupEnabled
+      ? {
+          sign: createTokenSigner({ ...claims, ttlSeconds: config.tokenTtlSeconds }),
+          limiter: engine.isServer ? sharedRateLimiter(engine.database) : localRateLimiter,
+        }
+      : undefined,
     isReady: async () => true,
     log,
   })

@@ -25,6 +25,7 @@ const open = async (name: string, env: Record<string, string>, cleanUp: () => un
   await prepareDatabase(source, { migrateOnStart: true, log: silent })
   const database = createDatabase({
     connect: () => source.connect(source.poolMax),
+    poolMax: source.poolMax,
     timeoutMs: 30_000,
     maxPending: 2000,
     log: silent,

@@ -1,0 +1,122 @@
+/**
+ * `bun run bench`: what a request costs this service beside three others on the same database.
+ * `bun run bench --help` lists the options.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import postgres from 'postgres'
+import { STANDARD_DATA_SET, seedTasks, seedUsers } from './support/data-set.ts'
+import { installPeers } from './support/install-peers.ts'
+import { describeMachine } from './support/machine.ts'
+import { createOperations } from './support/operations.ts'
+import { startPostgres } from './support/postgres.ts'
+import { probe } from './support/probe.ts'
+import { progress } from './support/progress.ts'
+import { writeRequests } from './support/requests-file.ts'
+import type { Result, Results } from './support/results.ts'
+import { isWriting, listRequests, type Scenario, scenarios } from './support/scenarios.ts'
+import { isServerName, programs, type RunningServer, startServer } from './support/servers.ts'
+import { renderReport } from './support/table.ts'
+import { takeTurns } from './support/turns.ts'
+
+const USAGE = `bun run bench [options]
+  --rounds N         turns of each server in each scenario (3)
+  --seconds N        length of a turn (5)
+  --warm-up N        seconds of load before each turn, every answer checked (2)
+  --only a,b         scenarios: ${scenarios.map(({ name }) => name).join(',')}
+  --peers a,b        servers beside the service: floor,hono,fastify
+  --json FILE        where the figures go (bench/results.json)`
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '5' },
+    'warm-up': { type: 'string', default: '2' },
+    only: { type: 'string', default: scenarios.map(({ name }) => name).join(',') },
+    peers: { type: 'string', default: 'floor,hono,fastify' },
+    json: { type: 'string', default: join(import.meta.dir, 'results.json') },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (options.help) {
+  console.log(USAGE)
+  process.exit()
+}
+
+const chosenScenarios = options.only.split(',').map((name) => {
+  const found = scenarios.find((scenario) => scenario.name === name)
+  if (!found) throw new Error(`there is no scenario ${name}\n${USAGE}`)
+  return found
+})
+const chosenServers = ['service', ...options.peers.split(',').filter(Boolean)].map((name) => {
+  if (!isServerName(name)) throw new Error(`there is no server ${name}\n${USAGE}`)
+  return name
+})
+const rounds = Number(options.rounds)
+const seconds = Number(options.seconds)
+const warmUpSeconds = Number(options['warm-up'])
+
+const secret = crypto.randomUUID() + crypto.randomUUID()
+const operations = createOperations(STANDARD_DATA_SET, secret)
+
+await using cleanUp = new AsyncDisposableStack()
+const directory = await mkdtemp(join(tmpdir(), 'bench-requests-'))
+cleanUp.defer(() => rm(directory, { recursive: true, force: true }))
+
+await installPeers()
+const database = cleanUp.use(await startPostgres())
+const sql = postgres(database.url, { max: 1, onnotice: () => {} })
+cleanUp.defer(() => sql.end())
+
+const servers: RunningServer[] = []
+for (const name of chosenServers) {
+  progress(`starting ${programs[name].label}`)
+  servers.push(cleanUp.use(await startServer(name, { databaseUrl: database.url, secret })))
+}
+await seedUsers(sql, STANDARD_DATA_SET)
+
+const results: Result[] = []
+for (const scenario of chosenScenarios) results.push(...(await runScenario(scenario)))
+
+const run: Results = {
+  takenAt: new Date().toISOString(),
+  machine: await describeMachine(),
+  rounds,
+  seconds,
+  startMs: Object.fromEntries(servers.map(({ name, startMs }) => [name, startMs])),
+  results,
+}
+await Bun.write(options.json, `${JSON.stringify(run, null, 2)}\n`)
+console.log(renderReport(run))
+
+/** Tries every server with one request of each kind, then measures them in turns. */
+async function runScenario(scenario: Scenario): Promise<Result[]> {
+  const { name, connections, expectedStatus } = scenario
+  await seedTasks(sql, STANDARD_DATA_SET)
+  for (const server of servers) {
+    for (const operation of new Set(scenario.pattern)) {
+      await probe(server, operation, operations[operation], sql)
+    }
+  }
+
+  const requestsFile = join(directory, `${name}.tsv`)
+  await writeRequests(requestsFile, listRequests(scenario, operations, STANDARD_DATA_SET.tasks))
+  const load = { connections, seconds, requestsFile, expectedStatus }
+  const prepare = isWriting(scenario) ? () => seedTasks(sql, STANDARD_DATA_SET) : undefined
+  const outcomes = await takeTurns(
+    servers.map((server) => ({ server, load, prepare })),
+    {
+      rounds,
+      warmUpSeconds,
+      databasePid: database.pid,
+      onTurn: ({ label }, round, { cpuUs }) =>
+        progress(`${name} ${round}/${rounds} ${label}: ${cpuUs.toFixed(1)} µs`),
+    },
+  )
+  return outcomes.map((outcome, index) => {
+    const { name: server, label } = servers[index] as RunningServer
+    return { scenario: name, connections, server, label, ...outcome }
+  })
+}

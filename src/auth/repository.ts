@@ -1,0 +1,49 @@
+import type { Database } from '../db/client.ts'
+import { violatedConstraint } from '../db/sqlstate.ts'
+import { AppError } from '../errors.ts'
+import type { UserReply } from './schema.ts'
+
+/** An account as stored. The hash does not leave this module and its one caller. */
+export interface Account {
+  user: UserReply
+  passwordHash: string
+}
+
+export interface UserRepository {
+  /** @throws {AppError} `email_taken` */
+  create(id: string, email: string, passwordHash: string): Promise<UserReply>
+  /** The account of an email, whatever its case. */
+  findByEmail(email: string): Promise<Account | null>
+  /** Replaces a hash, unless it was replaced meanwhile. */
+  replaceHash(id: string, oldHash: string, newHash: string): Promise<void>
+}
+
+export const userRepository = ({ sql, run }: Database): UserRepository => {
+  const columns = sql`id, email, created_at`
+  return {
+    async create(id, email, passwordHash) {
+      try {
+        const [user] = await run(sql<[UserReply]>`
+          insert into users (id, email, password_hash) values (${id}, ${email}, ${passwordHash})
+          returning ${columns}`)
+        return user
+      } catch (error) {
+        throw violatedConstraint(error) === 'users_email_key' ? new AppError('email_taken') : error
+      }
+    },
+
+    async findByEmail(email) {
+      const [found] = await run(sql<(UserReply & { password_hash: string })[]>`
+        select ${columns}, password_hash from users
+        where lower(email) = lower(${email}) and password_hash is not null`)
+      if (!found) return null
+      const { password_hash: passwordHash, ...user } = found
+      return { user, passwordHash }
+    },
+
+    async replaceHash(id, oldHash, newHash) {
+      await run(sql`
+        update users set password_hash = ${newHash} where id = ${id} and password_hash = ${oldHash}`)
+    },
+  }
+}

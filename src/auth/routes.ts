@@ -1,0 +1,134 @@
+import { Elysia, NotFoundError, t } from 'elysia'
+import { AppError } from '../errors.ts'
+import { clientAddress } from '../http/client-address.ts'
+import type { JsonBody } from '../http/json-body.ts'
+import type { RateLimit, RateLimiter } from '../http/rate-limit.ts'
+import { normalizePassword, type PasswordHasher, weaknessOf } from './password.ts'
+import type { UserRepository } from './repository.ts'
+import { Login, Session, Signup, type UserReply } from './schema.ts'
+import type { TokenSigner } from './sign.ts'
+
+export interface AccountRoutesOptions {
+  users: UserRepository
+  passwords: PasswordHasher
+  sign: TokenSigner
+  limiter: RateLimiter
+  body: JsonBody
+  tokenTtlSeconds: number
+  /** Requests a minute from one address to each of the two endpoints. */
+  authRateLimit: number
+  trustProxy: boolean
+}
+
+const LOGIN_FAILURES = 10
+const LOGIN_FAILURES_WINDOW_SECONDS = 15 * 60
+
+/** PostgreSQL cannot store NUL, and an unpaired surrogate is not a character: neither can be right. */
+const refuseBrokenText = (fields: Record<string, string>) => {
+  const errors = Object.entries(fields)
+    .filter(([, text]) => text.includes('\0') || !text.isWellFormed())
+    .map(([field]) => ({ field, message: 'must not contain NUL characters or unpaired surrogates' }))
+  if (errors.length > 0) throw new AppError('invalid_request', { errors })
+}
+
+/** Never for an email alone: nobody can lock somebody else out. */
+const failureKey = (email: string, address: string): string =>
+  new Bun.CryptoHasher('sha256').update(`${email.toLowerCase()}\n${address}`).digest('hex')
+
+/** One answer for an unknown email and for a wrong password. */
+const invalidCredentials = () =>
+  new AppError('invalid_credentials', {
+    reason: 'unknown email or wrong password',
+    headers: { 'www-authenticate': 'Bearer' },
+  })
+
+/** Signup and login, for teams without Better Auth. */
+export const accountRoutes = ({
+  users,
+  passwords,
+  sign,
+  limiter,
+  body,
+  tokenTtlSeconds,
+  authRateLimit,
+  trustProxy,
+}: AccountRoutesOptions) => {
+  const perMinute = { points: authRateLimit, windowSeconds: 60 }
+  const signups = limiter({ name: 'signup', ...perMinute })
+  const logins = limiter({ name: 'login', ...perMinute })
+  const failures = limiter({
+    name: 'login-failures',
+    points: LOGIN_FAILURES,
+    windowSeconds: LOGIN_FAILURES_WINDOW_SECONDS,
+  })
+
+  const signup = body.required(Signup)
+  const login = body.required(Login)
+
+  const count =
+    (limit: RateLimit) =>
+    ({ address }: { address: string }) =>
+      limit.consume(address)
+
+  const session = async (user: UserReply): Promise<Session> => ({
+    access_token: await sign({ sub: user.id, email: user.email ?? undefined }),
+    token_type: 'Bearer',
+    expires_in: tokenTtlSeconds,
+    user,
+  })
+
+  return new Elysia({ prefix: '/api/auth' })
+    .derive(({ request, server }) => ({
+      address: clientAddress(request, server?.requestIP(request)?.address ?? 'unknown', trustProxy),
+    }))
+
+    .post(
+      '/signup',
+      async ({ body: { email, password }, set }) => {
+        refuseBrokenText({ email, password })
+        const normal = normalizePassword(password)
+        const weakness = weaknessOf(normal, email)
+        if (weakness)
+          throw new AppError('invalid_request', { errors: [{ field: 'password', message: weakness }] })
+        // A UUID, which no id of Better Auth's can be equal to.
+        const user = await users.create(crypto.randomUUID(), email, await passwords.hash(normal))
+        set.status = 201
+        return session(user)
+      },
+      {
+        ...signup,
+        transform: [count(signups), signup.transform],
+        response: { 201: t.NoValidate(Session) },
+      },
+    )
+
+    .post(
+      '/login',
+      async ({ body: { email, password }, address }) => {
+        refuseBrokenText({ email, password })
+        const account = await users.findByEmail(email)
+        const normal = normalizePassword(password)
+        // The stored email, because the database may take more letters for the same than `toLowerCase` does.
+        const key = failureKey(account?.user.email ?? email, address)
+        const isRight = await failures.attempt(key, () => passwords.verify(normal, account?.passwordHash))
+        if (!account || !isRight) throw invalidCredentials()
+        if (passwords.isOutdated(account.passwordHash))
+          await users.replaceHash(account.user.id, account.passwordHash, await passwords.hash(normal))
+        return session(account.user)
+      },
+      {
+        ...login,
+        transform: [count(logins), login.transform],
+        response: t.NoValidate(Session),
+      },
+    )
+}
+
+/** The two paths, public in every case: 405 where they take another method, 404 where they do not exist. */
+export const accountPaths = new Elysia({ prefix: '/api/auth' })
+  .all('/signup', () => {
+    throw new NotFoundError()
+  })
+  .all('/login', () => {
+    throw new NotFoundError()
+  })

@@ -1,0 +1,221 @@
+import { describe, expect, spyOn, test } from 'bun:test'
+import { authentication, letPast, REFUSED } from '../support/authentication.ts'
+import { MINUTE_MS, SECOND_MS } from '../support/clock.ts'
+import { createSigningKey, startIssuer } from '../support/issuer.ts'
+
+/** The key set of an issuer that is there: when it is fetched, and which of its keys is used. */
+
+const [first, second] = await Promise.all([
+  createSigningKey('EdDSA', 'first'),
+  createSigningKey('EdDSA', 'second'),
+])
+
+describe('the key set', () => {
+  test('is not fetched before a token needs it', async () => {
+    await using issuer = await startIssuer([first])
+    const { ask, present, token } = authentication({ jwksUrl: issuer.url })
+    await ask()
+    await present('nonsense')
+    await present(token())
+    expect(issuer.requests).toBe(0)
+  })
+
+  test('is fetched once for many tokens at the same moment', async () => {
+    await using issuer = await startIssuer([first, second])
+    const { present, claims } = authentication({ jwksUrl: issuer.url })
+    const tokens = await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        (index % 2 ? first : second).sign(claims({ sub: `user-${index}` })),
+      ),
+    )
+    const decisions = await Promise.all(tokens.map(present))
+    expect(decisions.map(({ user }) => user)).toEqual(tokens.map((_, index) => `user-${index}`))
+    expect(issuer.requests).toBe(1)
+  })
+
+  test('is used for 10 minutes, and fetched again then', async () => {
+    await using issuer = await startIssuer([first])
+    const { present, claims, clock } = authentication({ jwksUrl: issuer.url })
+    const token = await first.sign(claims())
+    expect(await present(token)).toMatchObject(letPast('alice'))
+    clock.advance(10 * MINUTE_MS - 1)
+    expect(await present(token)).toMatchObject(letPast('alice'))
+    expect(await present(await first.sign(claims({ sub: 'bob' })))).toMatchObject(letPast('bob'))
+    expect(issuer.requests).toBe(1)
+    clock.advance(1)
+    expect(await present(token)).toMatchObject(letPast('alice'))
+    expect(issuer.requests).toBe(2)
+    expect(await present(token)).toMatchObject(letPast('alice'))
+    expect(issuer.requests).toBe(2)
+  })
+
+  test('no longer vouches for a withdrawn key after 10 minutes, also not for a token seen before', async () => {
+    await using issuer = await startIssuer([first, second])
+    const { present, claims, clock } = authentication({ jwksUrl: issuer.url })
+    const withdrawn = await first.sign(claims())
+    const kept = await second.sign(claims({ sub: 'bob' }))
+    expect(await present(withdrawn)).toMatchObject(letPast('alice'))
+    expect(await present(kept)).toMatchObject(letPast('bob'))
+    issuer.keys = [second.jwk]
+    clock.advance(10 * MINUTE_MS)
+    expect(await present(withdrawn)).toMatchObject(REFUSED)
+    expect(await present(kept)).toMatchObject(letPast('bob'))
+    expect(await present(withdrawn)).toMatchObject(REFUSED)
+  })
+
+  test('no longer vouches for a withdrawn key from the moment another fetch shows it', async () => {
+    await using issuer = await startIssuer([first])
+    const { present, claims, clock } = authentication({ jwksUrl: issuer.url })
+    const withdrawn = await first.sign(claims())
+    expect(await present(withdrawn)).toMatchObject(letPast('alice'))
+    issuer.keys = [second.jwk]
+    clock.advance(10 * SECOND_MS)
+    expect(await present(await second.sign(claims({ sub: 'bob' })))).toMatchObject(letPast('bob'))
+    expect(await present(withdrawn)).toMatchObject(REFUSED)
+  })
+
+  test('vouches only for its own keys when another set arrives in the middle of a verification', async () => {
+    await using issuer = await startIssuer([first, second])
+    const { present, claims, clock } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await second.sign(claims({ sub: 'bob' })))).toMatchObject(letPast('bob'))
+
+    const importKey = crypto.subtle.importKey.bind(crypto.subtle) as (
+      ...args: unknown[]
+    ) => Promise<CryptoKey>
+    const { promise: mayImport, resolve: letImport } = Promise.withResolvers<void>()
+    const { promise: importing, resolve: importBegan } = Promise.withResolvers<void>()
+    const imports = spyOn(crypto.subtle, 'importKey').mockImplementation(async (...args: unknown[]) => {
+      importBegan()
+      await mayImport
+      return importKey(...args)
+    })
+    try {
+      const withdrawn = await first.sign(claims())
+      const inFlight = present(withdrawn)
+      await importing
+      issuer.keys = [second.jwk]
+      clock.advance(10 * SECOND_MS)
+      expect(await present(await second.sign(claims(), { kid: 'made-up' }))).toMatchObject(REFUSED)
+      letImport()
+      await inFlight
+      expect(await present(withdrawn)).toMatchObject(REFUSED)
+    } finally {
+      imports.mockRestore()
+    }
+  })
+
+  test('no longer vouches for a key that was replaced under the same kid', async () => {
+    await using issuer = await startIssuer([first])
+    const { present, claims, clock } = authentication({ jwksUrl: issuer.url })
+    const token = await first.sign(claims())
+    expect(await present(token)).toMatchObject(letPast('alice'))
+    issuer.keys = [{ ...second.jwk, kid: 'first' }]
+    clock.advance(10 * MINUTE_MS)
+    expect(await present(token)).toMatchObject(REFUSED)
+  })
+
+  test('may be empty: then no key fits, and that is no outage', async () => {
+    await using issuer = await startIssuer([])
+    const { present, claims } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims()))).toMatchObject(REFUSED)
+  })
+
+  test('may hold what is not known here beside what is', async () => {
+    await using issuer = await startIssuer([first])
+    issuer.keys.unshift(
+      { kty: 'made-up', kid: 'strange' },
+      { kty: 'OKP', crv: 'Ed25519', kid: 'broken', x: '!' },
+      { kty: 'EC', crv: 'secp256k1', kid: 'first', x: 'AA', y: 'AA' },
+      { kid: 'first' } as never,
+    )
+    const { present, claims } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims()))).toMatchObject(letPast('alice'))
+    expect(await present(await first.sign(claims(), { kid: 'broken' }))).toMatchObject(REFUSED)
+  })
+})
+
+describe('a kid that is not known', () => {
+  test('has the keys fetched again, so that a new key is known soon', async () => {
+    await using issuer = await startIssuer([first])
+    const { present, claims, clock } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims()))).toMatchObject(letPast('alice'))
+    issuer.keys = [first.jwk, second.jwk]
+    clock.advance(10 * SECOND_MS)
+    expect(await present(await second.sign(claims({ sub: 'bob' })))).toMatchObject(letPast('bob'))
+    expect(await present(await first.sign(claims()))).toMatchObject(letPast('alice'))
+    expect(issuer.requests).toBe(2)
+  })
+
+  test('asks the issuer at most once in 10 s, however many are made up', async () => {
+    await using issuer = await startIssuer([first])
+    const { present, claims, clock } = authentication({ jwksUrl: issuer.url })
+    const flood = async (name: string) => {
+      const tokens = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => first.sign(claims(), { kid: `${name}-${index}` })),
+      )
+      for (const decision of await Promise.all(tokens.map(present))) expect(decision).toMatchObject(REFUSED)
+      for (const token of tokens) expect(await present(token)).toMatchObject(REFUSED)
+    }
+    expect(await present(await first.sign(claims()))).toMatchObject(letPast('alice'))
+    await flood('at once')
+    expect(issuer.requests).toBe(1)
+    clock.advance(10 * SECOND_MS - 1)
+    await flood('a moment too early')
+    expect(issuer.requests).toBe(1)
+    clock.advance(1)
+    await flood('in time')
+    expect(issuer.requests).toBe(2)
+    clock.advance(10 * SECOND_MS - 1)
+    await flood('again too early')
+    expect(issuer.requests).toBe(2)
+    clock.advance(1)
+    await flood('and in time')
+    expect(issuer.requests).toBe(3)
+  })
+
+  test('does not hold up the tokens of known keys', async () => {
+    await using issuer = await startIssuer([first])
+    const { present, claims, clock } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims()))).toMatchObject(letPast('alice'))
+    const { promise: mayAnswer, resolve: letAnswer } = Promise.withResolvers<void>()
+    issuer.answer = () => mayAnswer.then(() => Response.json({ keys: issuer.keys }))
+    clock.advance(10 * SECOND_MS)
+    const unknown = present(await first.sign(claims(), { kid: 'made-up' }))
+    expect(await present(await first.sign(claims({ sub: 'bob' })))).toMatchObject(letPast('bob'))
+    letAnswer()
+    expect(await unknown).toMatchObject(REFUSED)
+  })
+
+  test.each([[7], [null], [''], [['first']], [{}]])('may be a strange one: %j', async (kid) => {
+    await using issuer = await startIssuer([first, second])
+    const { present, claims } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims(), { kid }))).toMatchObject(REFUSED)
+  })
+})
+
+describe('a token without a kid', () => {
+  const withoutKid = { kid: undefined }
+
+  test('will do when exactly one key fits', async () => {
+    const other = await createSigningKey('ES256', 'of another type')
+    await using issuer = await startIssuer([first, other])
+    const { present, claims } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims(), withoutKid))).toMatchObject(letPast('alice'))
+    expect(await present(await other.sign(claims({ sub: 'bob' }), withoutKid))).toMatchObject(letPast('bob'))
+    expect(await present(await second.sign(claims(), withoutKid))).toMatchObject(REFUSED)
+  })
+
+  test('is refused when several fit', async () => {
+    await using issuer = await startIssuer([first, second])
+    const { present, claims } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims(), withoutKid))).toMatchObject(REFUSED)
+    expect(await present(await second.sign(claims(), withoutKid))).toMatchObject(REFUSED)
+  })
+
+  test('is refused when none fits', async () => {
+    const other = await createSigningKey('ES256', 'of another type')
+    await using issuer = await startIssuer([other])
+    const { present, claims } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims(), withoutKid))).toMatchObject(REFUSED)
+  })
+})

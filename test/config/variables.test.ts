@@ -1,0 +1,417 @@
+import { describe, expect, test } from 'bun:test'
+import { type Config, ConfigError, loadConfig } from '../../src/config.ts'
+
+/** Every variable: its default, what it takes, and what it does not. */
+
+/** What is wrong with the environment, or nothing. */
+const problemsOf = (variables: Record<string, string>): string[] => {
+  try {
+    loadConfig(variables)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+}
+
+/** A production environment with nothing wrong. */
+const PRODUCTION = {
+  ENVIRONMENT: 'production',
+  DATABASE_URL: 'postgresql://app:pw@db.example.com/todo',
+  BETTER_AUTH_SECRET: 'x'.repeat(32),
+}
+const KEYS = {
+  JWKS_URL: 'https://app.example.com/api/auth/jwks',
+  JWT_ISSUER: 'https://app.example.com',
+  JWT_AUDIENCE: 'https://app.example.com',
+}
+
+const DEFAULTS: Config = {
+  environment: 'development',
+  host: '0.0.0.0',
+  port: 8000,
+  database: undefined,
+  dataDir: '.data',
+  databasePoolMax: 10,
+  databaseTimeoutMs: 5000,
+  databasePrepare: true,
+  migrateOnStart: true,
+  authSecret: undefined,
+  jwksUrl: undefined,
+  jwtIssuer: undefined,
+  jwtAudience: undefined,
+  signupEnabled: true,
+  tokenTtlSeconds: 86_400,
+  authRateLimit: 20,
+  trustProxy: false,
+  corsOrigins: ['http://localhost:3000'],
+  validationErrorStatus: 400,
+  deleteStatus: 204,
+  maxBodyBytes: 65_536,
+  metricsToken: undefined,
+  logLevel: 'info',
+  shutdownTimeoutMs: 10_000,
+}
+
+const EVERY_VARIABLE = [
+  'DATABASE_URL',
+  'Neon_db_url',
+  'DATA_DIR',
+  'BETTER_AUTH_SECRET',
+  'JWKS_URL',
+  'JWT_ISSUER',
+  'JWT_AUDIENCE',
+  'PORT',
+  'HOST',
+  'ENVIRONMENT',
+  'NODE_ENV',
+  'CORS_ORIGINS',
+  'SIGNUP_ENABLED',
+  'TOKEN_TTL_SECONDS',
+  'AUTH_RATE_LIMIT',
+  'MIGRATE_ON_START',
+  'VALIDATION_ERROR_STATUS',
+  'DELETE_STATUS',
+  'TRUST_PROXY',
+  'MAX_BODY_BYTES',
+  'DATABASE_POOL_MAX',
+  'DATABASE_TIMEOUT_MS',
+  'DATABASE_PREPARE',
+  'METRICS_TOKEN',
+  'LOG_LEVEL',
+  'SHUTDOWN_TIMEOUT_MS',
+]
+
+describe('the configuration', () => {
+  test('has a default for everything', () => {
+    expect(loadConfig({})).toEqual(DEFAULTS)
+  })
+
+  test('takes an empty variable for an absent one', () => {
+    expect(loadConfig(Object.fromEntries(EVERY_VARIABLE.map((name) => [name, ''])))).toEqual(DEFAULTS)
+  })
+
+  test('does not care about variables that are not its own', () => {
+    expect(loadConfig({ port: '1', HOSTNAME: 'x', DATABASE: 'x', SECRET: 'x' })).toEqual(DEFAULTS)
+  })
+
+  test('is what the variables say', () => {
+    expect(
+      loadConfig({
+        ENVIRONMENT: 'staging',
+        HOST: '127.0.0.1',
+        PORT: '9000',
+        DATA_DIR: '/var/lib/todo',
+        DATABASE_POOL_MAX: '3',
+        DATABASE_TIMEOUT_MS: '1500',
+        DATABASE_PREPARE: 'false',
+        MIGRATE_ON_START: 'false',
+        BETTER_AUTH_SECRET: 's'.repeat(40),
+        ...KEYS,
+        SIGNUP_ENABLED: 'false',
+        TOKEN_TTL_SECONDS: '60',
+        AUTH_RATE_LIMIT: '5',
+        TRUST_PROXY: 'true',
+        CORS_ORIGINS: 'https://a.example.com,http://localhost:5173',
+        VALIDATION_ERROR_STATUS: '422',
+        DELETE_STATUS: '200',
+        MAX_BODY_BYTES: '1000',
+        METRICS_TOKEN: '0123456789abcdef',
+        LOG_LEVEL: 'debug',
+        SHUTDOWN_TIMEOUT_MS: '2000',
+      }),
+    ).toEqual({
+      environment: 'staging',
+      host: '127.0.0.1',
+      port: 9000,
+      database: undefined,
+      dataDir: '/var/lib/todo',
+      databasePoolMax: 3,
+      databaseTimeoutMs: 1500,
+      databasePrepare: false,
+      migrateOnStart: false,
+      authSecret: 's'.repeat(40),
+      jwksUrl: new URL(KEYS.JWKS_URL),
+      jwtIssuer: KEYS.JWT_ISSUER,
+      jwtAudience: KEYS.JWT_AUDIENCE,
+      signupEnabled: false,
+      tokenTtlSeconds: 60,
+      authRateLimit: 5,
+      trustProxy: true,
+      corsOrigins: ['https://a.example.com', 'http://localhost:5173'],
+      validationErrorStatus: 422,
+      deleteStatus: 200,
+      maxBodyBytes: 1000,
+      metricsToken: '0123456789abcdef',
+      logLevel: 'debug',
+      shutdownTimeoutMs: 2000,
+    })
+  })
+})
+
+describe('a number', () => {
+  const numbers: [string, keyof Config, number, number][] = [
+    ['PORT', 'port', 0, 65_535],
+    ['TOKEN_TTL_SECONDS', 'tokenTtlSeconds', 1, 31_536_000],
+    ['AUTH_RATE_LIMIT', 'authRateLimit', 1, 1_000_000],
+    ['MAX_BODY_BYTES', 'maxBodyBytes', 1, 1_073_741_824],
+    ['DATABASE_POOL_MAX', 'databasePoolMax', 1, 1000],
+    ['DATABASE_TIMEOUT_MS', 'databaseTimeoutMs', 100, 60_000],
+    ['SHUTDOWN_TIMEOUT_MS', 'shutdownTimeoutMs', 1, 600_000],
+  ]
+
+  test.each(numbers)('in %s has bounds', (name, field, minimum, maximum) => {
+    const problem = `${name} must be a whole number from ${minimum} to ${maximum}`
+    expect(loadConfig({ [name]: String(minimum) })[field]).toBe(minimum)
+    expect(loadConfig({ [name]: String(maximum) })[field]).toBe(maximum)
+    expect(loadConfig({ [name]: ` ${maximum} ` })[field]).toBe(maximum)
+    expect(problemsOf({ [name]: String(minimum - 1) })).toEqual([problem])
+    expect(problemsOf({ [name]: String(maximum + 1) })).toEqual([problem])
+  })
+
+  test.each(numbers)('in %s is one in decimal digits', (name, _field, minimum, maximum) => {
+    for (const text of ['many', '1.5', '1e3', '0x10', '-1', '+1', '1_000', '1,000', 'NaN', 'Infinity', '10s'])
+      expect(problemsOf({ [name]: text })).toEqual([
+        `${name} must be a whole number from ${minimum} to ${maximum}`,
+      ])
+  })
+})
+
+describe('a boolean', () => {
+  const booleans: [string, keyof Config][] = [
+    ['SIGNUP_ENABLED', 'signupEnabled'],
+    ['MIGRATE_ON_START', 'migrateOnStart'],
+    ['TRUST_PROXY', 'trustProxy'],
+    ['DATABASE_PREPARE', 'databasePrepare'],
+  ]
+
+  test.each(booleans)('in %s is true or false and nothing else', (name, field) => {
+    expect(loadConfig({ [name]: 'true' })[field]).toBe(true)
+    expect(loadConfig({ [name]: 'false' })[field]).toBe(false)
+    for (const text of ['1', '0', 'yes', 'no', 'on', 'off', 'TRUE', 'False', 't'])
+      expect(problemsOf({ [name]: text })).toEqual([`${name} must be true or false`])
+  })
+})
+
+describe('a choice', () => {
+  test.each(['debug', 'info', 'warn', 'error', 'silent'] as const)('LOG_LEVEL may be %s', (level) => {
+    expect(loadConfig({ LOG_LEVEL: level }).logLevel).toBe(level)
+  })
+
+  test('that is none of the listed is refused', () => {
+    expect(problemsOf({ LOG_LEVEL: 'verbose' })).toEqual([
+      'LOG_LEVEL must be one of debug, info, warn, error, silent',
+    ])
+    expect(problemsOf({ VALIDATION_ERROR_STATUS: '418' })).toEqual([
+      'VALIDATION_ERROR_STATUS must be one of 400, 422',
+    ])
+    expect(problemsOf({ DELETE_STATUS: '202' })).toEqual(['DELETE_STATUS must be one of 204, 200'])
+  })
+})
+
+describe('ENVIRONMENT', () => {
+  test.each(['development', 'test', 'staging'] as const)('may be %s', (environment) => {
+    expect(loadConfig({ ENVIRONMENT: environment }).environment).toBe(environment)
+  })
+
+  test('may be production', () => {
+    expect(loadConfig(PRODUCTION).environment).toBe('production')
+  })
+
+  test('comes before NODE_ENV, which stands in for it', () => {
+    expect(loadConfig({ NODE_ENV: 'test' }).environment).toBe('test')
+    expect(loadConfig({ ENVIRONMENT: '', NODE_ENV: 'staging' }).environment).toBe('staging')
+    expect(loadConfig({ ENVIRONMENT: 'staging', NODE_ENV: 'production' }).environment).toBe('staging')
+    expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
+      'DATABASE_URL is required in production',
+      'BETTER_AUTH_SECRET or JWKS_URL is required in production',
+    ])
+  })
+
+  test('that is unknown is refused by the name of the variable that says it', () => {
+    const choices = 'must be one of development, test, staging, production'
+    expect(problemsOf({ ENVIRONMENT: 'prod' })).toEqual([`ENVIRONMENT ${choices}`])
+    expect(problemsOf({ ENVIRONMENT: 'Production' })).toEqual([`ENVIRONMENT ${choices}`])
+    expect(problemsOf({ NODE_ENV: 'prod' })).toEqual([`NODE_ENV ${choices}`])
+  })
+})
+
+describe('production', () => {
+  test('needs a database and a secret or a key set', () => {
+    expect(problemsOf({ ENVIRONMENT: 'production' })).toEqual([
+      'DATABASE_URL is required in production',
+      'BETTER_AUTH_SECRET or JWKS_URL is required in production',
+    ])
+    expect(problemsOf(PRODUCTION)).toEqual([])
+  })
+
+  test('takes the database under its other name', () => {
+    const { DATABASE_URL, ...rest } = PRODUCTION
+    expect(problemsOf({ ...rest, Neon_db_url: DATABASE_URL })).toEqual([])
+  })
+
+  test('takes a key set in place of a secret', () => {
+    const { BETTER_AUTH_SECRET: _secret, ...rest } = PRODUCTION
+    expect(problemsOf({ ...rest, ...KEYS })).toEqual([])
+  })
+
+  test('is not satisfied by what is empty', () => {
+    expect(problemsOf({ ENVIRONMENT: 'production', DATABASE_URL: ' ', BETTER_AUTH_SECRET: '' })).toEqual([
+      'DATABASE_URL is required in production',
+      'BETTER_AUTH_SECRET or JWKS_URL is required in production',
+    ])
+  })
+})
+
+describe('BETTER_AUTH_SECRET', () => {
+  test('has at least 32 characters', () => {
+    expect(loadConfig({ BETTER_AUTH_SECRET: 'x'.repeat(32) }).authSecret).toBe('x'.repeat(32))
+    expect(problemsOf({ BETTER_AUTH_SECRET: 'x'.repeat(31) })).toEqual([
+      'BETTER_AUTH_SECRET must have at least 32 characters',
+    ])
+    expect(problemsOf({ BETTER_AUTH_SECRET: '😀'.repeat(31) })).toEqual([
+      'BETTER_AUTH_SECRET must have at least 32 characters',
+    ])
+  })
+
+  test('is taken as it is, since the other side does not trim it either', () => {
+    const secret = ` ${'x'.repeat(32)} `
+    expect(loadConfig({ BETTER_AUTH_SECRET: secret }).authSecret).toBe(secret)
+  })
+})
+
+describe('JWKS_URL', () => {
+  test('needs JWT_ISSUER and JWT_AUDIENCE', () => {
+    const { JWKS_URL, JWT_ISSUER, JWT_AUDIENCE } = KEYS
+    expect(problemsOf({ JWKS_URL })).toEqual([
+      'JWT_ISSUER is required with JWKS_URL',
+      'JWT_AUDIENCE is required with JWKS_URL',
+    ])
+    expect(problemsOf({ JWKS_URL, JWT_ISSUER, JWT_AUDIENCE: '' })).toEqual([
+      'JWT_AUDIENCE is required with JWKS_URL',
+    ])
+    expect(problemsOf({ JWKS_URL, JWT_ISSUER, JWT_AUDIENCE })).toEqual([])
+    expect(problemsOf({ JWT_ISSUER, JWT_AUDIENCE })).toEqual([])
+  })
+
+  const problemsIn = (environment: Record<string, string>, url: string) =>
+    problemsOf({ ...environment, ...KEYS, JWKS_URL: url })
+
+  test.each([
+    'https://app.example.com/jwks',
+    'http://localhost:3000/jwks',
+    'http://127.0.0.1/jwks',
+    'http://[::1]/jwks',
+  ])('may be this in production: %s', (url) => {
+    expect(problemsIn(PRODUCTION, url)).toEqual([])
+  })
+
+  test.each([
+    'http://app.example.com/jwks',
+    'http://10.0.0.1/jwks',
+    'http://localhost.example.com/jwks',
+    'http://127.0.0.1.example.com/jwks',
+    'http://[::2]/jwks',
+    'ftp://app.example.com/jwks',
+    'file:///etc/jwks.json',
+    'data:application/json,{}',
+  ])('may not be this in production: %s', (url) => {
+    expect(problemsIn(PRODUCTION, url)).toEqual([
+      'JWKS_URL must be an https: URL, or http: to a loopback host, in production',
+    ])
+  })
+
+  test.each(['development', 'test', 'staging'])('may be http: to any host in %s', (ENVIRONMENT) => {
+    expect(problemsIn({ ENVIRONMENT }, 'http://app.example.com/jwks')).toEqual([])
+    for (const url of ['ftp://app.example.com/jwks', 'file:///etc/jwks.json'])
+      expect(problemsIn({ ENVIRONMENT }, url)).toEqual(['JWKS_URL must be an https: or http: URL'])
+  })
+
+  test.each(['app.example.com/jwks', '/api/auth/jwks', 'https://', 'nonsense'])(
+    'has to be a URL: %s',
+    (url) => {
+      expect(problemsIn({}, url)).toEqual(['JWKS_URL is not valid'])
+    },
+  )
+})
+
+describe('CORS_ORIGINS', () => {
+  const problem = 'CORS_ORIGINS must be exact origins, such as https://app.example.com; * is refused'
+
+  test('is a list with commas', () => {
+    expect(
+      loadConfig({ CORS_ORIGINS: ' https://a.example.com , http://b.example.com:8080,' }).corsOrigins,
+    ).toEqual(['https://a.example.com', 'http://b.example.com:8080'])
+  })
+
+  test.each([
+    '*',
+    'https://a.example.com,*',
+    'https://*.example.com',
+    'https://a.example.com/',
+    'https://a.example.com/app',
+    'https://a.example.com?x',
+    'https://A.example.com',
+    'https://a.example.com:443',
+    'https://user@a.example.com',
+    'a.example.com',
+    'null',
+    '//a.example.com',
+    'https://a.example.com https://b.example.com',
+  ])('has exact origins only, not %s', (CORS_ORIGINS) => {
+    expect(problemsOf({ CORS_ORIGINS })).toEqual([problem])
+  })
+})
+
+describe('DATABASE_URL', () => {
+  test('wins over Neon_db_url, which is the same under another name', () => {
+    const first = 'postgresql://app@first.example.com/todo'
+    const second = 'postgresql://app@second.example.com/todo'
+    expect(loadConfig({ DATABASE_URL: first, Neon_db_url: second }).database?.host).toBe('first.example.com')
+    expect(loadConfig({ DATABASE_URL: '', Neon_db_url: second }).database?.host).toBe('second.example.com')
+    expect(loadConfig({ Neon_db_url: second }).database?.host).toBe('second.example.com')
+    expect(loadConfig({ DATABASE_URL: first, Neon_db_url: 'nonsense' }).database?.host).toBe(
+      'first.example.com',
+    )
+  })
+
+  test('that is wrong is told by the name it was given under', () => {
+    expect(problemsOf({ DATABASE_URL: 'nonsense' })).toEqual([
+      'DATABASE_URL is not a postgresql:// connection string',
+    ])
+    expect(problemsOf({ Neon_db_url: 'nonsense' })).toEqual([
+      'Neon_db_url is not a postgresql:// connection string',
+    ])
+  })
+})
+
+describe('what is wrong', () => {
+  const wrong = {
+    ENVIRONMENT: 'wrong-environment',
+    DATABASE_URL: 'mysql://user:wrong-password@host/db',
+    BETTER_AUTH_SECRET: 'wrong-secret',
+    JWKS_URL: 'gopher://wrong-user:wrong-key@host',
+    PORT: 'wrong-port',
+    CORS_ORIGINS: 'wrong-origin',
+    SIGNUP_ENABLED: 'wrong-signup',
+    TOKEN_TTL_SECONDS: 'wrong-ttl',
+    AUTH_RATE_LIMIT: 'wrong-limit',
+    MIGRATE_ON_START: 'wrong-migrate',
+    VALIDATION_ERROR_STATUS: 'wrong-status',
+    DELETE_STATUS: 'wrong-delete',
+    TRUST_PROXY: 'wrong-proxy',
+    MAX_BODY_BYTES: 'wrong-bytes',
+    DATABASE_POOL_MAX: 'wrong-pool',
+    DATABASE_TIMEOUT_MS: 'wrong-timeout',
+    DATABASE_PREPARE: 'wrong-prepare',
+    LOG_LEVEL: 'wrong-level',
+    SHUTDOWN_TIMEOUT_MS: 'wrong-shutdown',
+  }
+
+  test('is told all at once, by name, and without a value', () => {
+    const problems = problemsOf(wrong)
+    for (const name of [...Object.keys(wrong), 'JWT_ISSUER', 'JWT_AUDIENCE'])
+      expect(problems.filter((problem) => problem.startsWith(`${name} `))).toHaveLength(1)
+    expect(problems.join('\n')).not.toContain('wrong')
+  })
+})
