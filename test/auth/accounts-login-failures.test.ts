@@ -1,4 +1,4 @@
-import { afterEach, expect, setSystemTime, test } from 'bun:test'
+import { afterEach, expect, setSystemTime, spyOn, test } from 'bun:test'
 import {
   type AccountApi,
   describeAccounts,
@@ -114,18 +114,18 @@ describeAccounts(
       expect((await logIn({ email, password: PASSWORD }, { from })).status).toBe(429)
     })
 
-    test('are not made of right passwords: more than 10 at the same moment all succeed, and count for nothing', async () => {
+    test('are not made of right passwords: 20 at the same moment all succeed, and count for nothing', async () => {
       const { email } = await storeAccount(engine)
-      const from = newAddress()
-      const logins = Array.from({ length: FAILURES + 1 }, () =>
-        logIn({ email, password: PASSWORD }, { from }),
+      // Each login finds an outdated hash; what replaces it is as cheap.
+      const realHash = Bun.password.hash
+      const hash = spyOn(Bun.password, 'hash').mockImplementation((password) =>
+        realHash(password, { algorithm: 'bcrypt', cost: 4 }),
       )
+      const from = newAddress()
+      const logins = Array.from({ length: 20 }, () => logIn({ email, password: PASSWORD }, { from }))
       const statuses = (await Promise.all(logins)).map(({ status }) => status)
-      expect(statuses).toEqual(Array(FAILURES + 1).fill(200))
-
-      const { sql, run } = engine.database
-      const cheap = await Bun.password.hash(PASSWORD, { algorithm: 'bcrypt', cost: 4 })
-      await run(sql`update users set password_hash = ${cheap} where email = ${email}`)
+      hash.mockRestore()
+      expect(statuses).toEqual(Array(20).fill(200))
       expect(await failTimes(api, FAILURES + 1, email, from)).toEqual([...Array(FAILURES).fill(401), 429])
     })
   },

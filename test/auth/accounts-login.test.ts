@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, spyOn, test } from 'bun:test'
+import { afterEach, describe, expect, mock, spyOn, test } from 'bun:test'
 import {
   accountsOn,
   describeAccounts,
@@ -92,18 +92,16 @@ const watched = (engine: Engine): { engine: Engine; statements: string[] } => {
 
 for (const real of engines())
   describe(`the work of a failed login (${real.name})`, () => {
-    const verify = spyOn(Bun.password, 'verify')
-    const hash = spyOn(Bun.password, 'hash')
     afterEach(() => {
-      verify.mockClear()
-      hash.mockClear()
+      mock.restore()
     })
 
     test('is the same for an unknown email and a wrong password: one comparison of cost 12, the same statements', async () => {
       const { engine, statements } = watched(real)
       const { logIn } = accountsOn(engine)
       const { email } = await storeAccount(real, { cost: 12 })
-      hash.mockClear()
+      const verify = spyOn(Bun.password, 'verify')
+      const hash = spyOn(Bun.password, 'hash')
 
       const work = async (body: { email: string; password: string }) => {
         statements.length = 0

@@ -1,9 +1,18 @@
 import { afterEach, describe, expect, setSystemTime, spyOn, test } from 'bun:test'
 import { localRateLimiter, sharedRateLimiter } from '../../src/http/rate-limit.ts'
-import { accountsOn, newAddress, PASSWORD, storeAccount, WRONG_PASSWORD } from '../support/accounts.ts'
+import {
+  accountsOn,
+  allowSlowHashes,
+  newAddress,
+  PASSWORD,
+  storeAccount,
+  WRONG_PASSWORD,
+} from '../support/accounts.ts'
 import { engines } from '../support/engines.ts'
 import { findPostgres, startPostgres } from '../support/postgres.ts'
 import { startService } from '../support/process.ts'
+
+allowSlowHashes()
 
 afterEach(() => {
   setSystemTime()
