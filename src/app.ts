@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { Elysia } from 'elysia'
+import { type AnyElysia, Elysia } from 'elysia'
 import packageJson from '../package.json' with { type: 'json' }
 import { authGuard } from './auth/guard.ts'
 import { createPasswordHasher } from './auth/password.ts'
@@ -12,6 +12,7 @@ import type { Database } from './db/client.ts'
 import { answers } from './http/answer.ts'
 import { requestContext, withWholeUrl } from './http/context.ts'
 import { crossOrigin } from './http/cors.ts'
+import { docs } from './http/docs.ts'
 import { health } from './http/health.ts'
 import { jsonBody } from './http/json-body.ts'
 import type { Metrics } from './http/metrics.ts'
@@ -62,6 +63,7 @@ export const buildApp = ({
   const options = { tasks: taskRepository(database), guard, body, deleteStatus: config.deleteStatus }
 
   let allowedMethods = (_path: string): string[] => []
+  const documented = (): AnyElysia => app
 
   const app = new Elysia({
     // One router for every kind of request, which also finds the path behind a short Host.
@@ -83,17 +85,30 @@ export const buildApp = ({
     )
     .use(metrics?.routes)
     .use(health({ version: packageJson.version, isReady }))
+    .use(
+      docs({
+        name: packageJson.name,
+        version: packageJson.version,
+        // Loaded when somebody asks: the OpenAPI plugin would take a tenth of the start.
+        openApiDocument: async () =>
+          (await import('./http/openapi.ts')).openApiDocument(documented(), {
+            ...config,
+            version: packageJson.version,
+          }),
+      }),
+    )
     .use(taskRoutes('/api/tasks', options))
     .use(taskRoutes('/api/:user_id/tasks', options))
+    // Without accounts nothing is used. Clients' types have them in any case.
     .use(
-      accounts &&
+      (accounts &&
         accountRoutes({
           ...config,
           ...accounts,
           users: userRepository(database),
           passwords: createPasswordHasher(HASHING),
           body,
-        }),
+        })) as ReturnType<typeof accountRoutes>,
     )
     .use(accountPaths)
     .use(unmatched('/api/tasks', guard, ['GET', 'POST']))

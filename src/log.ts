@@ -34,7 +34,7 @@ const FLUSH_AT_LENGTH = 32_768
  */
 const redact = (line: string): string =>
   line
-    .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, '$1[redacted]@')
+    .replace(/\b(?!file:)([a-z][a-z0-9+.-]*:\/\/)[^\s"']*@/gi, '$1[redacted]@')
     .replace(/\beyJ[\w-]*\.[\w-]*\.[\w-]*/g, '[redacted]')
     .replace(/\bBearer +[^\s"',}]+/gi, 'Bearer [redacted]')
 

@@ -3,7 +3,7 @@ import { join, posix } from 'node:path'
 
 const source = join(import.meta.dir, '..', 'src')
 const transpiler = new Bun.Transpiler({ loader: 'ts' })
-const names = [...new Bun.Glob('**/*.ts').scanSync(source)].sort()
+const names = [...new Bun.Glob('**/*.ts').scanSync(source)].filter((name) => !name.endsWith('.d.ts')).sort()
 
 const texts = new Map<string, string>()
 for (const name of names) texts.set(name, await Bun.file(join(source, name)).text())

@@ -1,6 +1,20 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
+
+/** A secret in `file`, unless there is one: a whole one or none, also when two processes do this at once. */
+const createSecret = (file: string): void => {
+  const draft = `${file}.${crypto.randomUUID()}`
+  const bytes = crypto.getRandomValues(new Uint8Array(32))
+  writeFileSync(draft, Buffer.from(bytes).toString('hex'), { mode: 0o600, flush: true })
+  try {
+    linkSync(draft, file)
+  } catch (error) {
+    if (!existsSync(file)) throw error
+  } finally {
+    unlinkSync(draft)
+  }
+}
 
 /**
  * The secret for a service that was given none: random, made once and kept in `dataDir`, so that tokens
@@ -8,15 +22,13 @@ import type { Config } from '../config.ts'
  */
 const keptSecret = (dataDir: string): { secret: string; file: string } => {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  chmodSync(dataDir, 0o700)
   const file = join(dataDir, 'secret')
-  const fresh = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')
-  try {
-    // Fails when the file is there, so that of two processes at the same moment both use the same.
-    writeFileSync(file, fresh, { flag: 'wx', mode: 0o600 })
-    return { secret: fresh, file }
-  } catch {
-    return { secret: readFileSync(file, 'utf8'), file }
-  }
+  if (!existsSync(file)) createSecret(file)
+  const secret = readFileSync(file, 'utf8')
+  // With an empty or a short one anybody could make tokens.
+  if (secret.length < 32) throw new Error(`${file} holds no secret: delete it for a new one`)
+  return { secret, file }
 }
 
 /** The secret for HS256, if there is one, and where it comes from, for people. */

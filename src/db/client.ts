@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { createSecureContext, getCACertificates } from 'node:tls'
 import postgres, { type Options, type PendingQuery, type Row, type Sql } from 'postgres'
 import type { DatabaseAddress } from '../database-url.ts'
 import { unavailable } from '../errors.ts'
@@ -30,12 +31,22 @@ export interface ClientSettings {
   log: Log
 }
 
+/**
+ * The system's authorities, and those of NODE_EXTRA_CA_CERTS. Bun by itself would use its own list, and of the
+ * system's only what stands in a directory that it knows. A container may have none: then that list will do.
+ */
+const systemAuthorities = (): string[] => {
+  const system = getCACertificates('system')
+  return system.length > 0 ? [...system, ...getCACertificates('extra')] : getCACertificates('default')
+}
+
 const tlsOptions = ({ sslMode, rootCertificate }: DatabaseAddress): NonNullable<ClientOptions['ssl']> => {
   if (sslMode === 'disable') return false
   if (sslMode === 'prefer' || sslMode === 'require') return sslMode
   return {
     rejectUnauthorized: true,
-    ...(rootCertificate && { ca: rootCertificate }),
+    // Made once: reading so many certificates takes some milliseconds.
+    secureContext: createSecureContext({ ca: rootCertificate ?? systemAuthorities() }),
     ...(sslMode === 'verify-ca' && { checkServerIdentity: () => undefined }),
   }
 }

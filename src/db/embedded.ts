@@ -67,6 +67,12 @@ const startWorker = async (directory: string): Promise<Worker> => {
 export interface EmbeddedDatabase {
   /** Connects the driver, once the engine runs; one connection at a time is all that PGlite serves correctly. */
   socket(): Promise<Duplex>
+  /**
+   * Resolves when the engine runs, however long its first start takes.
+   *
+   * @throws {EmbeddedDatabaseError} when it does not start
+   */
+  started(): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -104,6 +110,7 @@ export const openEmbedded = (dataDir: string, log: Log): EmbeddedDatabase => {
   running()
 
   return {
+    started: running,
     socket: async () => new WorkerSocket(await running()),
     async close() {
       const started = await worker?.catch(() => undefined)

@@ -4,6 +4,7 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator'
 import type { Sql } from 'postgres'
 import type { Database } from './client.ts'
+import { errorCode, UNDEFINED_TABLE } from './sqlstate.ts'
 
 const migrationsFolder = join(import.meta.dir, 'migrations')
 
@@ -13,6 +14,16 @@ const newestMigration = Math.max(...readMigrationFiles({ migrationsFolder }).map
 /** An arbitrary number; what matters is that every replica asks for the same lock. */
 const MIGRATION_LOCK = 7_263_548_190
 
+const newestApplied = (sql: Sql) =>
+  sql<{ newest: string | null }[]>`select max(created_at) as newest from drizzle.__drizzle_migrations`
+
+const isUpToDate = ([row]: { newest: string | null }[]): boolean => Number(row?.newest) >= newestMigration
+
+const hasNoTables = (error: unknown): [] => {
+  if (errorCode(error) === UNDEFINED_TABLE) return []
+  throw error
+}
+
 /**
  * Brings the tables up to date, one process at a time.
  *
@@ -20,18 +31,17 @@ const MIGRATION_LOCK = 7_263_548_190
  * also holds behind a pooler in transaction mode; drizzle's own `begin` inside it only draws a notice, and its
  * `commit` ends both.
  *
+ * Tables that are up to date are only looked at, so that a service can start on a database that is read-only.
+ *
  * @param client a client of its own with `max: 1`, which is closed afterwards: drizzle changes its parsers
  */
 export const migrate = async (client: Sql): Promise<void> => {
+  if (isUpToDate(await newestApplied(client).catch(hasNoTables))) return
   await client`begin`
   await client`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
   await applyMigrations(drizzle(client), { migrationsFolder })
 }
 
 /** True when the database has the tables this program was written for; one round trip. */
-export const isMigrated = async ({ sql, run }: Database): Promise<boolean> => {
-  const [row] = await run(
-    sql<{ newest: string | null }[]>`select max(created_at) as newest from drizzle.__drizzle_migrations`,
-  )
-  return Number(row?.newest) >= newestMigration
-}
+export const isMigrated = async ({ sql, run }: Database): Promise<boolean> =>
+  isUpToDate(await run(newestApplied(sql as unknown as Sql)))

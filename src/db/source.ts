@@ -13,7 +13,8 @@ export interface DatabaseSource {
   connect(poolMax: number): ClientSql
   /** How many connections a pool may have. */
   poolMax: number
-  /** False where the source cannot be reached anew by another connection, being part of this process. */
+  /** Resolves when there is something to connect to: at once for a server, after its start for the engine. */
+  started(): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -35,6 +36,7 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
       description: `PostgreSQL at ${address.host}:${address.port}, database ${address.database}, sslmode ${address.sslMode}`,
       connect: (poolMax) => connectToServer(address, { ...settings, poolMax }),
       poolMax: config.databasePoolMax,
+      async started() {},
       async close() {},
     }
   const embedded = openEmbedded(config.dataDir, log)
@@ -42,6 +44,7 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
     description: `embedded PostgreSQL in ${config.dataDir}`,
     connect: () => connectToEmbedded(embedded.socket, settings),
     poolMax: 1,
+    started: embedded.started,
     close: embedded.close,
   }
 }
@@ -62,32 +65,48 @@ const attempt = async (source: DatabaseSource, migrateOnStart: boolean): Promise
   }
 }
 
+/** How {@link prepareDatabase} goes about it. */
+export interface PrepareOptions {
+  migrateOnStart: boolean
+  log: Log
+  /** How long a database that cannot be reached is tried; 30 s unless a test is in a hurry. */
+  giveUpAfterMs?: number
+}
+
 /**
  * Waits until the database can be used, and brings its tables up to date.
  *
- * A database that cannot be reached is tried for 30 s; one that refuses is not tried again.
+ * The embedded engine may take as long as it needs to start. A database that cannot be reached is tried for a while; one that refuses is not tried again.
  *
  * @throws {DatabaseStartError}
+ * @throws {EmbeddedDatabaseError}
  */
 export const prepareDatabase = async (
   source: DatabaseSource,
-  { migrateOnStart, log }: { migrateOnStart: boolean; log: Log },
+  { migrateOnStart, log, giveUpAfterMs = GIVE_UP_AFTER_MS }: PrepareOptions,
 ): Promise<void> => {
-  const giveUpAt = performance.now() + GIVE_UP_AFTER_MS
-  const tooLate = Bun.sleep(GIVE_UP_AFTER_MS).then(() => {
-    throw new DatabaseStartError('The database could not be reached within 30 s')
-  })
-  for (let told = false; ; told = true) {
-    try {
-      return await Promise.race([attempt(source, migrateOnStart), tooLate])
-    } catch (error) {
-      if (error instanceof DatabaseStartError) throw error
-      const reason = describeRefusal(error)
-      if (!isTransient(error))
-        throw new DatabaseStartError(`The database cannot be used: ${reason}`, { cause: error })
-      if (performance.now() > giveUpAt) throw await tooLate
-      if (!told) log.warn('the database cannot be reached yet, trying for 30 s', { reason })
-      await Bun.sleep(TRY_AGAIN_AFTER_MS)
+  await source.started()
+  const seconds = giveUpAfterMs / 1000
+  let reason = 'no answer'
+  const { promise: tooLate, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => reject(new DatabaseStartError(`The database could not be reached within ${seconds} s: ${reason}`)),
+    giveUpAfterMs,
+  )
+  try {
+    for (let told = false; ; told = true) {
+      try {
+        return await Promise.race([attempt(source, migrateOnStart), tooLate])
+      } catch (error) {
+        if (error instanceof DatabaseStartError) throw error
+        reason = describeRefusal(error)
+        if (!isTransient(error))
+          throw new DatabaseStartError(`The database cannot be used: ${reason}`, { cause: error })
+        if (!told) log.warn(`the database cannot be reached yet, trying for ${seconds} s`, { reason })
+        await Promise.race([Bun.sleep(TRY_AGAIN_AFTER_MS), tooLate])
+      }
     }
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -34,7 +34,7 @@ export const answers = ({
       // Not "return f()": Elysia takes that for a promise, and would wait before every request.
       const preflight = crossOrigin.preflight(request, requestId)
       if (preflight === undefined) return
-      log.debug('preflight', { request_id: requestId })
+      log.info('request', { method: 'OPTIONS', route: 'preflight', request_id: requestId })
       return preflight
     })
     .onError({ as: 'global' }, (context) => {
@@ -65,6 +65,7 @@ export const answers = ({
           'cache-control': set.headers.etag ? 'private, no-cache' : 'no-store',
           vary: 'Origin',
           'x-content-type-options': 'nosniff',
+          'referrer-policy': 'no-referrer',
         }
         for (const name in set.headers) headers[name] = String(set.headers[name])
         crossOrigin.allowReading(request, headers)
@@ -90,10 +91,12 @@ export const answers = ({
       },
     )
 
-/** Text is sent as it is, under the content type that its handler set; all else is JSON. */
-const toBody = (value: unknown): string | null => {
+/** Text and bytes are sent as they are, under the content type that their handler set; all else is JSON. */
+const toBody = (value: unknown): string | Uint8Array<ArrayBuffer> | null => {
   if (value === undefined) return null
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  if (typeof value === 'string' || value instanceof Uint8Array)
+    return value as string | Uint8Array<ArrayBuffer>
+  return JSON.stringify(value)
 }
 
 /** An error's stack with those of its causes, for the log. */

@@ -16,7 +16,9 @@ export const requestContext = new Elysia({ name: 'context' })
 
 /**
  * A request whose `Host` is missing or not a host has the bare path for its URL. Frameworks cut the path out
- * of a whole URL, so it is made one.
+ * of a whole URL, so it is made one. It stays the same request: of a copy nobody could tell whose it is.
  */
 export const withWholeUrl = (request: Request): Request =>
-  request.url.startsWith('/') ? new Request(`http://localhost${request.url}`, request) : request
+  request.url.startsWith('/')
+    ? Object.defineProperty(request, 'url', { value: `http://localhost${request.url}` })
+    : request

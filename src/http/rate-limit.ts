@@ -5,7 +5,7 @@ import {
   RateLimiterRes,
 } from 'rate-limiter-flexible'
 import type { Database } from '../db/client.ts'
-import { AppError } from '../errors.ts'
+import { AppError, unavailable } from '../errors.ts'
 
 export interface RateLimitOptions {
   /** What is counted; the counts of different names do not mix. */
@@ -23,8 +23,16 @@ export interface RateLimit {
    * @throws {AppError} `rate_limited` with `Retry-After`, or `unavailable` when the database cannot be asked
    */
   consume(key: string): Promise<void>
-  /** Takes one back. */
-  giveBack(key: string): Promise<void>
+  /**
+   * Makes an attempt, and counts one for `key` when it fails, which is when it resolves to false.
+   *
+   * It is counted before it is known to fail and taken back when it does not, so that guesses at the same
+   * moment, also by way of another replica, are all counted. In one process they take turns: what is not
+   * decided yet must not stand in the way of the next.
+   *
+   * @throws {AppError} as `consume`, and `unavailable` when its turn comes too late
+   */
+  attempt(key: string, make: () => Promise<boolean>): Promise<boolean>
 }
 
 /** Makes limits that are all kept in the same place. */
@@ -44,8 +52,13 @@ const queryClient = ({ sql, run }: Database) => ({
   },
 })
 
-const rateLimit = (limiter: RateLimiterAbstract, sweep: () => void): RateLimit => ({
-  async consume(key) {
+/** How long an attempt may wait for its turn: less than the time after which an idle connection is cut. */
+const MAX_WAIT_MS = 8000
+
+const rateLimit = (limiter: RateLimiterAbstract, sweep: () => void): RateLimit => {
+  const turns = new Map<string, Promise<void>>()
+
+  const consume = async (key: string): Promise<void> => {
     try {
       await limiter.consume(key)
       sweep()
@@ -54,11 +67,34 @@ const rateLimit = (limiter: RateLimiterAbstract, sweep: () => void): RateLimit =
       const seconds = Math.max(1, Math.ceil(error.msBeforeNext / 1000))
       throw new AppError('rate_limited', { headers: { 'retry-after': String(seconds) } })
     }
-  },
-  async giveBack(key) {
-    await limiter.reward(key)
-  },
-})
+  }
+
+  const attemptInTurn = async (key: string, cameAt: number, make: () => Promise<boolean>) => {
+    await consume(key)
+    let succeeded: boolean | undefined
+    try {
+      if (performance.now() - cameAt > MAX_WAIT_MS) throw unavailable('too many attempts at the same moment')
+      succeeded = await make()
+      return succeeded
+    } finally {
+      if (succeeded !== false) await limiter.reward(key)
+    }
+  }
+
+  return {
+    consume,
+    attempt(key, make) {
+      const cameAt = performance.now()
+      const turn = (turns.get(key) ?? Promise.resolve()).then(() => attemptInTurn(key, cameAt, make))
+      const forget = () => {
+        if (turns.get(key) === ended) turns.delete(key)
+      }
+      const ended: Promise<void> = turn.then(forget, forget)
+      turns.set(key, ended)
+      return turn
+    },
+  }
+}
 
 /**
  * Limits kept in the database: replicas share them, and a restart does not forget them. They fail closed: what

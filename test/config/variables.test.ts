@@ -48,6 +48,7 @@ const DEFAULTS: Config = {
   validationErrorStatus: 400,
   deleteStatus: 204,
   maxBodyBytes: 65_536,
+  metricsToken: undefined,
   logLevel: 'info',
   shutdownTimeoutMs: 10_000,
 }
@@ -76,6 +77,7 @@ const EVERY_VARIABLE = [
   'DATABASE_POOL_MAX',
   'DATABASE_TIMEOUT_MS',
   'DATABASE_PREPARE',
+  'METRICS_TOKEN',
   'LOG_LEVEL',
   'SHUTDOWN_TIMEOUT_MS',
 ]
@@ -114,6 +116,7 @@ describe('the configuration', () => {
         VALIDATION_ERROR_STATUS: '422',
         DELETE_STATUS: '200',
         MAX_BODY_BYTES: '1000',
+        METRICS_TOKEN: '0123456789abcdef',
         LOG_LEVEL: 'debug',
         SHUTDOWN_TIMEOUT_MS: '2000',
       }),
@@ -139,6 +142,7 @@ describe('the configuration', () => {
       validationErrorStatus: 422,
       deleteStatus: 200,
       maxBodyBytes: 1000,
+      metricsToken: '0123456789abcdef',
       logLevel: 'debug',
       shutdownTimeoutMs: 2000,
     })

@@ -6,6 +6,7 @@ import { type Config, loadConfig } from '../../src/config.ts'
 import { localRateLimiter, sharedRateLimiter } from '../../src/http/rate-limit.ts'
 import { createLog } from '../../src/log.ts'
 import { type Engine, engines } from './engines.ts'
+import { answerChecker, type CheckAnswer } from './openapi.ts'
 import { signToken } from './token.ts'
 
 export const SECRET = 'a-secret-that-only-the-tests-know-0123456789'
@@ -39,7 +40,7 @@ export interface Api {
   app: App
   /** The lines of the service's log so far. */
   logged(): Record<string, unknown>[]
-  /** Sends a request to the app, without a socket between. */
+  /** Sends a request to the app, without a socket between; the answer must be one of the OpenAPI document's. */
   send(method: string, path: string, options?: RequestOptions): Promise<Answer>
 }
 
@@ -79,30 +80,23 @@ export const apiOn = (
           .map((line) => JSON.parse(line)),
       ),
   })
+  const config = { ...loadConfig({ ENVIRONMENT: 'test' }), ...overrides }
+  const claims = { secret: SECRET, issuer: config.jwtIssuer, audience: config.jwtAudience, now: Date.now }
   const app = buildApp({
-    config: { ...loadConfig({ ENVIRONMENT: 'test' }), ...overrides },
+    config,
     database: engine.database,
-    verifyToken: createTokenVerifier({
-      secret: SECRET,
-      keySet: undefined,
-      issuer: undefined,
-      audience: undefined,
-      now: Date.now,
-    }).verify,
-    accounts: {
-      sign: createTokenSigner({
-        secret: SECRET,
-        ttlSeconds: 3600,
-        issuer: undefined,
-        audience: undefined,
-        now: Date.now,
-      }),
-      limiter: engine.isServer ? sharedRateLimiter(engine.database) : localRateLimiter,
-    },
+    verifyToken: createTokenVerifier({ ...claims, keySet: undefined }).verify,
+    accounts: config.signupEnabled
+      ? {
+          sign: createTokenSigner({ ...claims, ttlSeconds: config.tokenTtlSeconds }),
+          limiter: engine.isServer ? sharedRateLimiter(engine.database) : localRateLimiter,
+        }
+      : undefined,
     isReady: async () => true,
     log,
     ...parts,
   })
+  let checker: Promise<CheckAnswer> | undefined
   return {
     engine,
     app,
@@ -121,7 +115,11 @@ export const apiOn = (
         },
         ...(encoded.body !== undefined && { body: encoded.body }),
       })
-      return readAnswer(await app.handle(request))
+      const answer = await readAnswer(await app.handle(request))
+      checker ??= answerChecker(app, { ...config, version: '0' })
+      const check = await checker
+      check(request, answer)
+      return answer
     },
   }
 }
