@@ -88,17 +88,22 @@ const createChecker = (document: OpenApiDocument): CheckAnswer => {
     return operation?.responses[[401, 403].includes(status) ? status : '4XX']
   }
 
-  const responseFor = (method: string, path: string, status: number): ResponseObject | undefined => {
+  /** What there is at a path; `/api/tasks/…` and `/api/auth/…` never name a user. */
+  const operationsAt = (path: string): Record<string, Operation> | undefined => {
     const found = router.find('ANY', path.length > 1 ? path.replace(/\/$/, '') : path)
-    // Below /api/tasks and /api/auth there are only the short forms.
-    const operations = ['tasks', 'auth'].includes(found?.params.user_id ?? '') ? undefined : found?.store
+    return ['tasks', 'auth'].includes(found?.params.user_id ?? '') ? undefined : found?.store
+  }
+
+  const responseFor = (method: string, path: string, status: number): ResponseObject | undefined => {
+    const operations = operationsAt(path)
     const operation = operations?.[(method === 'HEAD' ? 'GET' : method).toLowerCase()]
     if (operation) {
       kept.operationsChecked ??= new Set()
       kept.operationsChecked.add(operation.operationId)
       return operation.responses[status]
     }
-    return [401, 403, 404, 405].includes(status) ? refusal(status) : undefined
+    const allowed = [401, 403, operations ? 405 : 404]
+    return allowed.includes(status) ? refusal(status) : undefined
   }
 
   const headerFaults = (response: ResponseObject, headers: Headers): string[] => {

@@ -37,18 +37,21 @@ export class StartFailed extends Error {
 const repository = join(import.meta.dir, '..', '..')
 
 /**
- * Runs `bun src/main.ts` as its own process and resolves when `/health` answers 200. Its environment is `env`
+ * Runs `bun src/main.ts`, or another command, as its own process and resolves when `/health` answers 200. Its environment is `env`
  * and nothing else but PATH, HOME and, where `env` does not say, a free PORT, HOST=127.0.0.1 and a DATA_DIR of
  * its own; its working directory is new and empty, so that no `.env` of the developer reaches it.
  *
  * @throws StartFailed
  */
-export async function startService(env: Record<string, string>): Promise<Service> {
+export async function startService(
+  env: Record<string, string>,
+  command = [process.execPath, join(repository, 'src', 'main.ts')],
+): Promise<Service> {
   const directory = temporaryDirectory('todo-service')
   const port = Number(env.PORT ?? (await freePort()))
   const inherited = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' }
   const defaults = { HOST: '127.0.0.1', PORT: String(port), DATA_DIR: join(directory.path, 'data') }
-  const child = Bun.spawn([process.execPath, join(repository, 'src', 'main.ts')], {
+  const child = Bun.spawn(command, {
     cwd: directory.path,
     env: { ...inherited, ...defaults, ...env },
     stdin: 'ignore',

@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+
 /** An answer as it came over the wire. */
 export interface RawAnswer {
   /** 0 when the connection was closed without an answer. */
@@ -8,40 +10,32 @@ export interface RawAnswer {
 }
 
 /**
- * Writes parts to a connection as they are, and reads the first answer until the server closes it (say
- * `Connection: close`). Nothing normalises what is sent.
- *
- * The two directions are independent: a server that answers early may close while there is more to be written,
- * and what it answered is read all the same.
+ * Writes parts to a connection as they are, and reads the first answer: all that its Content-Length tells, or
+ * all until the server closes (to a HEAD, say `Connection: close`). Nothing normalises what is sent.
  */
-export const exchange = async (port: number, ...parts: (string | Uint8Array)[]): Promise<RawAnswer> => {
-  const received: Uint8Array[] = []
-  const { promise: closed, resolve: close } = Promise.withResolvers<void>()
-  const socket = await Bun.connect({
-    hostname: '127.0.0.1',
-    port,
-    socket: {
-      data: (_socket, chunk) => void received.push(Uint8Array.from(chunk)),
-      drain: () => flush(),
-      error: () => close(),
-      close: () => close(),
-    },
+export const exchange = (port: number, ...parts: (string | Uint8Array)[]): Promise<RawAnswer> => {
+  const { promise, resolve, reject } = Promise.withResolvers<RawAnswer>()
+  const received: Buffer[] = []
+  const socket = connect({ host: '127.0.0.1', port }, () => {
+    for (const part of parts) socket.write(typeof part === 'string' ? Buffer.from(part, 'latin1') : part)
   })
-  let unsent = Buffer.concat(
-    parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)),
-  )
-  const flush = () => {
-    const written = unsent.length > 0 ? socket.write(unsent) : 0
-    if (written > 0) unsent = unsent.subarray(written)
-  }
-  flush()
-  await closed
-  return parse(received)
+  socket.on('data', (chunk: Buffer) => {
+    received.push(chunk)
+    const answer = parse(received)
+    if (answer.status === 0 || Buffer.byteLength(answer.body) !== Number(answer.headers['content-length']))
+      return
+    resolve(answer)
+    socket.destroy()
+  })
+  socket.on('error', reject)
+  socket.on('close', () => resolve(parse(received)))
+  return promise
 }
 
-const parse = (received: Uint8Array[]): RawAnswer => {
+const parse = (received: Buffer[]): RawAnswer => {
   const text = Buffer.concat(received).toString()
   const end = text.indexOf('\r\n\r\n')
+  if (end === -1) return { status: 0, headers: {}, body: '' }
   const [statusLine = '', ...lines] = text.slice(0, end).split('\r\n')
   const headers: Record<string, string> = {}
   for (const line of lines) {
