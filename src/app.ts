@@ -24,7 +24,11 @@ import { taskRepository } from './tasks/repository.ts'
 import { taskRoutes } from './tasks/routes.ts'
 
 /** All cores but the one that answers requests; a login should not wait longer than a few seconds. */
-const HASHING = { concurrency: Math.max(1, availableParallelism() - 1), maxWaiting: 20 }
+const HASHING = {
+  concurrency: Math.max(1, availableParallelism() - 1),
+  maxWaiting: 20,
+  maxWaitMs: 5000,
+}
 
 /** What the app is made of. */
 export interface Dependencies {

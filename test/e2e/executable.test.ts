@@ -48,7 +48,7 @@ describe('the executable, alone in its directory', () => {
     const data = temporaryDirectory('todo-data')
     const env = { ...environment, DATA_DIR: data.path, PATH: '' }
     for (const _ of [1, 2]) {
-      await using service = await startService(env, [executable])
+      await using service = await startService(env, { command: [executable] })
       await service.ready()
       await tryOut(service.url)
       expect(await exitCodeOf(['--health'], { ...env, PORT: String(service.port) })).toBe(0)
@@ -66,7 +66,7 @@ describe('the executable, alone in its directory', () => {
         MIGRATE_ON_START: String(!isBefore),
       }
       if (isBefore) expect(await exitCodeOf(['--migrate'], env)).toBe(0)
-      await using service = await startService(env, [executable])
+      await using service = await startService(env, { command: [executable] })
       await service.ready()
       await tryOut(service.url)
     }
