@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { newUserId, SECRET, tokenFor } from '../support/api.ts'
+import { someDatabase } from '../support/engines.ts'
 import { type Service, startService } from '../support/process.ts'
 import { exchange, type RawAnswer } from '../support/raw-http.ts'
 
@@ -12,11 +13,18 @@ const json = 'Content-Type: application/json\r\n'
 const origin = 'Origin: http://localhost:3000\r\nX-Request-Id: big\r\n'
 
 beforeAll(async () => {
-  service = await startService({ BETTER_AUTH_SECRET: SECRET, MAX_BODY_BYTES: String(MAX_BODY_BYTES) })
+  service = await startService({
+    ...someDatabase(),
+    BETTER_AUTH_SECRET: SECRET,
+    MAX_BODY_BYTES: String(MAX_BODY_BYTES),
+  })
   await service.ready()
 }, 60_000)
 
-afterAll(() => service.stop(), 30_000)
+afterAll(async () => {
+  service.signal('SIGINT')
+  await service.exited
+}, 30_000)
 
 const head = (headers: string, { method = 'POST', path = '/api/tasks' } = {}) =>
   `${method} ${path} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { newUserId, SECRET, tokenFor } from '../support/api.ts'
+import { someDatabase } from '../support/engines.ts'
 import { type Service, startService } from '../support/process.ts'
 import { exchange, type RawAnswer } from '../support/raw-http.ts'
 
@@ -10,7 +11,7 @@ const authorization = `Authorization: Bearer ${tokenFor(user)}\r\n`
 let taskId: number
 
 beforeAll(async () => {
-  service = await startService({ BETTER_AUTH_SECRET: SECRET })
+  service = await startService({ ...someDatabase(), BETTER_AUTH_SECRET: SECRET })
   await service.ready()
   const made = await fetch(`${service.url}/api/tasks`, {
     method: 'POST',
@@ -20,7 +21,10 @@ beforeAll(async () => {
   taskId = ((await made.json()) as { id: number }).id
 }, 60_000)
 
-afterAll(() => service.stop(), 30_000)
+afterAll(async () => {
+  service.signal('SIGINT')
+  await service.exited
+}, 30_000)
 
 const ask = (target: string, headers = '', { method = 'GET', host = 'Host: x\r\n', version = '1.1' } = {}) =>
   exchange(service.port, `${method} ${target} HTTP/${version}\r\n${host}${headers}Connection: close\r\n\r\n`)

@@ -13,6 +13,8 @@ export interface Engine {
   name: string
   /** True for a PostgreSQL server, false for the embedded engine. */
   isServer: boolean
+  /** The environment of a process of its own on the same database; the embedded one takes no second process. */
+  env: Record<string, string>
   database: Database
   close(): Promise<void>
 }
@@ -34,6 +36,7 @@ const open = async (name: string, env: Record<string, string>, cleanUp: () => un
   return {
     name,
     isServer: config.database !== undefined,
+    env: config.database === undefined ? {} : env,
     database,
     async close() {
       await database.close(1000)
@@ -68,3 +71,7 @@ export const startEngines = async (): Promise<Engine[]> => {
 
 /** The databases that were started for this run. */
 export const engines = (): Engine[] => kept.engines ?? []
+
+/** The environment of a process that needs some database: the server where there is one, which starts sooner. */
+export const someDatabase = (): Record<string, string> =>
+  engines().find(({ isServer }) => isServer)?.env ?? {}

@@ -312,13 +312,13 @@ class Comparison {
 describeApi('several users doing anything at all', (api) => {
   test('see what a plain model of the contract says, and nothing of one another', async () => {
     const property = fc.asyncProperty(
-      fc.array(operation, { minLength: 10, maxLength: 80, size: 'max' }),
+      fc.array(operation, { minLength: 10, maxLength: 60, size: 'max' }),
       async (steps) => {
         const comparison = new Comparison(api)
         for (const step of steps) await comparison.run(step)
         await comparison.finish()
       },
     )
-    await fc.assert(property, { numRuns: 50 })
+    await fc.assert(property, { numRuns: 30 })
   }, 60_000)
 })
