@@ -52,6 +52,9 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
   prefix: Prefix,
   { tasks, guard, body, deleteStatus }: TaskRoutesOptions,
 ) => {
+  /** Where the user's tasks are; the path as it was sent may have characters that no header takes. */
+  const pathOf = (userId: string): string => prefix.replace(':user_id', encodeURIComponent(userId))
+
   /** Tells a task that has moved on from one that is not there. */
   const missing = async (userId: string, id: number, versions: Versions): Promise<AppError> =>
     new AppError(versions !== '*' && (await tasks.find(userId, id)) ? 'precondition_failed' : 'not_found')
@@ -72,12 +75,12 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
 
     .get(
       '',
-      async ({ userId, query, path, request, set }) => {
+      async ({ userId, query, request, set }) => {
         const filter = readListQuery(query)
         const found = await tasks.list(userId, filter)
         const last = found[filter.limit - 1]
         if (found.length <= filter.limit || !last) return found
-        set.headers.link = `<${path}?${withParameter(request.url, 'after', formatCursor(last))}>; rel="next"`
+        set.headers.link = `<${pathOf(userId)}?${withParameter(request.url, 'after', formatCursor(last))}>; rel="next"`
         return found.slice(0, filter.limit)
       },
       { query: ListQuery, response: t.NoValidate(t.Array(TaskReply)), detail: notes.listTasks },
@@ -85,7 +88,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
 
     .post(
       '',
-      async ({ userId, body, path, request, set }) => {
+      async ({ userId, body, request, set }) => {
         const wanted = readNewTask(body)
         const key = idempotencyKey(request)
         const task =
@@ -94,7 +97,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
             : await tasks.createOnce(userId, wanted, { key, fingerprint: fingerprint(wanted) })
         if (!task) throw new AppError('idempotency_key_reused')
         set.status = 201
-        set.headers.location = `${path.replace(/\/$/, '')}/${task.id}`
+        set.headers.location = `${pathOf(userId)}/${task.id}`
         set.headers.etag = entityTag(task)
         return task
       },

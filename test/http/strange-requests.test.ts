@@ -179,6 +179,29 @@ test('no spelling of a path opens a way past authentication, and none is a 500',
   }
 })
 
+test('a path that is not encoded comes back encoded, behind any Host', async () => {
+  const name = 'é€>"'
+  const bytes = Buffer.from(name).toString('latin1')
+  const headers = `Authorization: Bearer ${tokenFor(name)}\r\n`
+  const body = '{"title":"A"}'
+  for (const host of ['Host: x\r\n', 'Host: a:b:c\r\n', 'Host:\r\n']) {
+    const typed = `${headers}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`
+    for (let times = 0; times < 2; times++) {
+      const made = await exchange(
+        service.port,
+        `POST /api/${bytes}/tasks HTTP/1.1\r\n${host}${typed}Connection: close\r\n\r\n${body}`,
+      )
+      expect([host, made.status]).toEqual([host, 201])
+      expect(made.headers.location).toStartWith('/api/%C3%A9%E2%82%AC%3E%22/tasks/')
+    }
+    const list = await ask(`/api/${bytes}/tasks?limit=1&q=${bytes}`, headers, { host })
+    expect([host, list.status]).toEqual([host, 200])
+    expect(list.headers.link).toMatch(
+      /^<\/api\/%C3%A9%E2%82%AC%3E%22\/tasks\?limit=1&q=%C3%A9%E2%82%AC%3E%22&after=[\w-]+>; rel="next"$/,
+    )
+  }
+})
+
 test('no method opens a way past authentication, and none is a 500', async () => {
   for (const method of [
     'HEAD',

@@ -83,7 +83,7 @@ describeForms('paging through tasks', (api, tasksOf) => {
     const query = 'search=a%26b%3Dc+d&status=pending&tag=1&tag=2&limit=1&sort=%C3%A9&q=what?&x=1'
     for (const start of [`${tasksOf(user)}?${query}`, `${tasksOf(user)}/?${query}`]) {
       const next = nextOf(await send('GET', start, { as: user })) ?? ''
-      expect(next).toStartWith(start.split('?', 1)[0] ?? '')
+      expect(next).toStartWith(`${tasksOf(user)}?`)
       const kept = [...new URL(`http://localhost${next}`).searchParams]
       expect(kept.filter(([name]) => name !== 'after')).toEqual([
         ['search', 'a&b=c d'],
