@@ -1,5 +1,5 @@
 import { Elysia, t } from 'elysia'
-import { unavailable } from '../errors.ts'
+import { AppError, unavailable } from '../errors.ts'
 import type { OperationNotes } from './documentation.ts'
 
 export interface HealthOptions {
@@ -48,7 +48,10 @@ export const health = ({ version, isReady }: HealthOptions) =>
       '/health/ready',
       async () => {
         const tooLate = Bun.sleep(READY_WITHIN_MS).then(() => false)
-        if (await Promise.race([isReady(), tooLate])) return { status: 'ready' as const }
+        const isReadyNow = await Promise.race([isReady(), tooLate]).catch((error: unknown) => {
+          throw error instanceof AppError ? error : unavailable(`not ready: ${error}`, error)
+        })
+        if (isReadyNow) return { status: 'ready' as const }
         throw unavailable('not ready')
       },
       {
