@@ -19,6 +19,8 @@ const OTHERS = [
 const user = newUserId()
 const requests: [string, string, object][] = [
   ['GET', '/health', {}],
+  ['GET', '/docs', {}],
+  ['GET', '/openapi.json', {}],
   ['GET', '/nowhere', {}],
   ['PUT', '/health', {}],
   ['GET', '/api/tasks', {}],

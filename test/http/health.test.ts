@@ -27,6 +27,9 @@ describeApi('health', ({ send, engine }) => {
       async () => {
         throw unavailable('database: ECONNREFUSED')
       },
+      async () => {
+        throw new Error('permission denied for schema drizzle')
+      },
     ]
     for (const isReady of states) {
       const api = apiOn(engine, {}, { isReady })

@@ -13,6 +13,8 @@ describeApi('methods', (api) => {
     const long = path.replace('/api/', `/api/${user}/`)
     for (const [at, allow] of [
       ['/health', 'GET, HEAD'],
+      ['/docs', 'GET, HEAD'],
+      ['/openapi.json', 'GET, HEAD'],
       ['/health/ready', 'GET, HEAD'],
       ['/api/tasks', 'GET, HEAD, POST'],
       [`/api/${user}/tasks`, 'GET, HEAD, POST'],
@@ -72,6 +74,8 @@ describeApi('methods', (api) => {
     await makeTask(api, { user })
     for (const [at, headers] of [
       ['/health', {}],
+      ['/docs', {}],
+      ['/openapi.json', {}],
       ['/health/ready', {}],
       ['/api/tasks', {}],
       ['/api/tasks?limit=1', {}],
@@ -112,7 +116,8 @@ describeApi('methods', (api) => {
     expect((await send('DELETE', `${path}/`, { as: user })).status).toBe(204)
     for (const list of ['/api/tasks/', `/api/${user}/tasks/`])
       expect((await send('POST', list, { as: user, body: { title: 'A' } })).status).toBe(201)
-    for (const health of ['/health/', '/health/ready/']) expect((await send('GET', health)).status).toBe(200)
+    for (const open of ['/health/', '/health/ready/', '/docs/', '/openapi.json/'])
+      expect((await send('GET', open)).status).toBe(200)
     for (const account of ['/api/auth/signup/', '/api/auth/login/'])
       expect((await send('POST', account)).status).toBe(400)
   })

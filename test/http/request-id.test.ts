@@ -7,6 +7,8 @@ describeApi('X-Request-Id', ({ send, logged }) => {
   const user = newUserId()
   const requests: [string, string, object, number][] = [
     ['GET', '/health', {}, 200],
+    ['GET', '/docs', {}, 200],
+    ['GET', '/openapi.json', {}, 200],
     ['GET', '/nowhere', {}, 404],
     ['PUT', '/health', {}, 405],
     ['GET', '/api/tasks', {}, 401],
@@ -40,7 +42,7 @@ describeApi('X-Request-Id', ({ send, logged }) => {
     const ids = new Set<string>()
     const unusable = ['', 'x'.repeat(129), 'a b', 'a/b', 'é', 'a,b', 'x;y', '<x>', '"x"', 'a:b', 'a@b']
     for (const id of [undefined, ...unusable])
-      for (const [method, path, options] of requests.slice(0, 6)) {
+      for (const [method, path, options] of requests.slice(0, 8)) {
         const headers: Record<string, string> = id === undefined ? {} : { 'x-request-id': id }
         const given = (await send(method, path, { ...options, headers })).headers.get('x-request-id') ?? ''
         expect(given).toMatch(UUID)
@@ -49,7 +51,7 @@ describeApi('X-Request-Id', ({ send, logged }) => {
     expect((await send('OPTIONS', '/api/tasks', { headers: preflight })).headers.get('x-request-id')).toMatch(
       UUID,
     )
-    expect(ids.size).toBe((unusable.length + 1) * 6)
+    expect(ids.size).toBe((unusable.length + 1) * 8)
   })
 
   test('stands in the log’s line of the request', async () => {
