@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { Elysia } from 'elysia'
+import { type AnyElysia, Elysia } from 'elysia'
 import packageJson from '../package.json' with { type: 'json' }
 import { authGuard } from './auth/guard.ts'
 import { createPasswordHasher } from './auth/password.ts'
@@ -12,10 +12,12 @@ import type { Database } from './db/client.ts'
 import { answers } from './http/answer.ts'
 import { requestContext, withWholeUrl } from './http/context.ts'
 import { crossOrigin } from './http/cors.ts'
+import { docs } from './http/docs.ts'
 import { health } from './http/health.ts'
 import { jsonBody } from './http/json-body.ts'
 import type { Metrics } from './http/metrics.ts'
 import type { RateLimiter } from './http/rate-limit.ts'
+import { createServerTiming } from './http/server-timing.ts'
 import { allowedMethodsOf, unmatched } from './http/unmatched.ts'
 import type { Log } from './log.ts'
 import { taskRepository } from './tasks/repository.ts'
@@ -39,6 +41,7 @@ export interface Dependencies {
     | 'tokenTtlSeconds'
     | 'authRateLimit'
     | 'trustProxy'
+    | 'serverTiming'
   >
   database: Database
   verifyToken: VerifyToken
@@ -54,18 +57,21 @@ export interface Dependencies {
 /** Builds the app; nothing listens and nothing is connected yet. */
 export const buildApp = ({
   config,
-  database,
+  database: plainDatabase,
   verifyToken,
   accounts,
   isReady,
   metrics,
   log,
 }: Dependencies) => {
-  const guard = authGuard(verifyToken)
+  const timing = config.serverTiming ? createServerTiming() : undefined
+  const database = timing?.database(plainDatabase) ?? plainDatabase
+  const guard = authGuard(timing?.verifyToken(verifyToken) ?? verifyToken)
   const body = jsonBody(config.maxBodyBytes)
   const options = { tasks: taskRepository(database), guard, body, deleteStatus: config.deleteStatus }
 
   let allowedMethods = (_path: string): string[] => []
+  const documented = (): AnyElysia => app
 
   const app = new Elysia({
     // One router for every kind of request, which also finds the path behind a short Host.
@@ -74,7 +80,10 @@ export const buildApp = ({
     // Unknown fields are ignored, not copied away.
     normalize: false,
   })
-    .wrap((handle) => (request: Request) => handle(withWholeUrl(request)))
+    .wrap((handle) => {
+      const inner = (request: Request) => handle(withWholeUrl(request))
+      return timing?.around(inner) ?? inner
+    })
     .use(requestContext)
     .use(
       answers({
@@ -82,22 +91,36 @@ export const buildApp = ({
         validationErrorStatus: config.validationErrorStatus,
         log,
         metrics,
+        timing,
         allowedMethods: (path) => allowedMethods(path),
       }),
     )
     .use(metrics?.routes)
     .use(health({ version: packageJson.version, isReady }))
+    .use(
+      docs({
+        name: packageJson.name,
+        version: packageJson.version,
+        // Loaded when somebody asks: the OpenAPI plugin would take a tenth of the start.
+        openApiDocument: async () =>
+          (await import('./http/openapi.ts')).openApiDocument(documented(), {
+            ...config,
+            version: packageJson.version,
+          }),
+      }),
+    )
     .use(taskRoutes('/api/tasks', options))
     .use(taskRoutes('/api/:user_id/tasks', options))
+    // Without accounts nothing is used. Clients' types have them in any case.
     .use(
-      accounts &&
+      (accounts &&
         accountRoutes({
           ...config,
           ...accounts,
           users: userRepository(database),
           passwords: createPasswordHasher(HASHING),
           body,
-        }),
+        })) as ReturnType<typeof accountRoutes>,
     )
     .use(accountPaths)
     .use(unmatched('/api/tasks', guard, ['GET', 'POST']))

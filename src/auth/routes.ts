@@ -3,6 +3,7 @@ import { AppError } from '../errors.ts'
 import { clientAddress } from '../http/client-address.ts'
 import type { JsonBody } from '../http/json-body.ts'
 import type { RateLimit, RateLimiter } from '../http/rate-limit.ts'
+import * as notes from './documentation.ts'
 import { normalizePassword, type PasswordHasher, weaknessOf } from './password.ts'
 import type { UserRepository } from './repository.ts'
 import { Login, Session, Signup, type UserReply } from './schema.ts'
@@ -99,6 +100,7 @@ export const accountRoutes = ({
         ...signup,
         transform: [count(signups), signup.transform],
         response: { 201: t.NoValidate(Session) },
+        detail: notes.signUp,
       },
     )
 
@@ -120,15 +122,16 @@ export const accountRoutes = ({
         ...login,
         transform: [count(logins), login.transform],
         response: t.NoValidate(Session),
+        detail: notes.logIn,
       },
     )
 }
 
+const notFound = () => {
+  throw new NotFoundError()
+}
+
 /** The two paths, public in every case: 405 where they take another method, 404 where they do not exist. */
 export const accountPaths = new Elysia({ prefix: '/api/auth' })
-  .all('/signup', () => {
-    throw new NotFoundError()
-  })
-  .all('/login', () => {
-    throw new NotFoundError()
-  })
+  .all('/signup', notFound, { detail: { hide: true } })
+  .all('/login', notFound, { detail: { hide: true } })

@@ -6,25 +6,34 @@ export const Signup = t.Object(
     email: t.String({ format: 'email', maxLength: 254, description: 'an email address' }),
     password: t.String({ description: '8 to 128 characters' }),
   },
-  { additionalProperties: true },
+  { title: 'Signup', additionalProperties: true },
 )
 
 /** The body of login. Whether the email could be one at all is not told. */
-export const Login = t.Object({ email: t.String(), password: t.String() }, { additionalProperties: true })
+export const Login = t.Object(
+  { email: t.String(), password: t.String() },
+  { title: 'Login', additionalProperties: true },
+)
 
 /** A user, as told to themselves. */
-export const UserReply = t.Object({
-  id: t.String(),
-  email: t.Union([t.String(), t.Null()]),
-  created_at: t.String({ format: 'date-time' }),
-})
+export const UserReply = t.Object(
+  {
+    id: t.String(),
+    email: t.Union([t.String(), t.Null()]),
+    created_at: t.String({ format: 'date-time' }),
+  },
+  { title: 'User' },
+)
 export type UserReply = Static<typeof UserReply>
 
 /** The answer of signup and login. */
-export const Session = t.Object({
-  access_token: t.String(),
-  token_type: t.Literal('Bearer'),
-  expires_in: t.Integer({ description: 'seconds' }),
-  user: UserReply,
-})
+export const Session = t.Object(
+  {
+    access_token: t.String(),
+    token_type: t.Literal('Bearer'),
+    expires_in: t.Integer({ description: 'seconds' }),
+    user: UserReply,
+  },
+  { title: 'Session' },
+)
 export type Session = Static<typeof Session>

@@ -5,12 +5,14 @@ import { requestContext } from './context.ts'
 import type { CrossOrigin } from './cors.ts'
 import type { Metrics } from './metrics.ts'
 import { statusOf, toAppError, toProblem } from './problem.ts'
+import type { ServerTiming } from './server-timing.ts'
 
 export interface AnswerOptions {
   crossOrigin: CrossOrigin
   validationErrorStatus: 400 | 422
   log: Log
   metrics: Metrics | undefined
+  timing: ServerTiming | undefined
   /** The methods that a path takes; none for one that does not exist. */
   allowedMethods: (path: string) => string[]
 }
@@ -25,6 +27,7 @@ export const answers = ({
   validationErrorStatus,
   log,
   metrics,
+  timing,
   allowedMethods,
 }: AnswerOptions) =>
   new Elysia({ name: 'answers' })
@@ -65,12 +68,14 @@ export const answers = ({
           'cache-control': set.headers.etag ? 'private, no-cache' : 'no-store',
           vary: 'Origin',
           'x-content-type-options': 'nosniff',
+          'referrer-policy': 'no-referrer',
         }
         for (const name in set.headers) headers[name] = String(set.headers[name])
         crossOrigin.allowReading(request, headers)
         if (responseValue === undefined) delete headers['content-type']
 
         const durationMs = Math.round((performance.now() - arrivedAt) * 1000) / 1000
+        if (timing) headers['server-timing'] = timing.header(durationMs)
         metrics?.observe(request.method, route ?? 'none', status, durationMs)
         log[status < 500 ? 'info' : 'warn']('request', {
           method: request.method,
@@ -90,10 +95,12 @@ export const answers = ({
       },
     )
 
-/** Text is sent as it is, under the content type that its handler set; all else is JSON. */
-const toBody = (value: unknown): string | null => {
+/** Text and bytes are sent as they are, under the content type that their handler set; all else is JSON. */
+const toBody = (value: unknown): string | Uint8Array<ArrayBuffer> | null => {
   if (value === undefined) return null
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  if (typeof value === 'string' || value instanceof Uint8Array)
+    return value as string | Uint8Array<ArrayBuffer>
+  return JSON.stringify(value)
 }
 
 /** An error's stack with those of its causes, for the log. */

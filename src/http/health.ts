@@ -1,10 +1,34 @@
 import { Elysia, t } from 'elysia'
 import { unavailable } from '../errors.ts'
+import type { OperationNotes } from './documentation.ts'
 
 export interface HealthOptions {
   version: string
   /** Resolves to whether requests can be served now: started, migrated, not shutting down. */
   isReady: () => Promise<boolean>
+}
+
+const alive: OperationNotes = {
+  operationId: 'getHealth',
+  tags: ['service'],
+  summary: 'Is the process alive?',
+  description: 'Touches nothing else.',
+  security: [],
+  'x-notes': {
+    replies: { 200: { description: 'It is', example: { status: 'ok', version: '1.0.0', uptime_s: 3600 } } },
+  },
+}
+
+const ready: OperationNotes = {
+  operationId: 'getReadiness',
+  tags: ['service'],
+  summary: 'Can requests be served now?',
+  description: 'A round trip to the database; 503 while starting, stopping or without the database.',
+  security: [],
+  'x-notes': {
+    replies: { 200: { description: 'They can', example: { status: 'ready' } } },
+    errors: ['unavailable'],
+  },
 }
 
 /** A balancer asks often and waits little. */
@@ -14,8 +38,11 @@ const READY_WITHIN_MS = 2000
 export const health = ({ version, isReady }: HealthOptions) =>
   new Elysia()
     .get('/health', () => ({ status: 'ok' as const, version, uptime_s: Math.floor(process.uptime()) }), {
-      response: t.Object({ status: t.Literal('ok'), version: t.String(), uptime_s: t.Integer() }),
-      detail: { tags: ['health'], summary: 'Is the process alive?' },
+      response: t.Object(
+        { status: t.Literal('ok'), version: t.String(), uptime_s: t.Integer({ minimum: 0 }) },
+        { title: 'Health' },
+      ),
+      detail: alive,
     })
     .get(
       '/health/ready',
@@ -25,7 +52,7 @@ export const health = ({ version, isReady }: HealthOptions) =>
         throw unavailable('not ready')
       },
       {
-        response: t.Object({ status: t.Literal('ready') }),
-        detail: { tags: ['health'], summary: 'Can requests be served now?' },
+        response: t.Object({ status: t.Literal('ready') }, { title: 'Readiness' }),
+        detail: ready,
       },
     )

@@ -1,20 +1,29 @@
-import { type TSchema, ValidationError } from 'elysia'
+import { type Static, type TSchema, t, ValidationError } from 'elysia'
 import type { TypeCheck } from 'elysia/type-system'
 import { AppError, ERRORS, type ErrorCode, type FieldError } from '../errors.ts'
 
+const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]
+
 /** An error as clients see it, in the shape of RFC 9457. https://www.rfc-editor.org/rfc/rfc9457 */
-export interface Problem {
-  type: 'about:blank'
-  title: string
-  status: number
-  code: ErrorCode
-  detail: string
-  /** Repeats `detail`: what most JavaScript clients read. */
-  message: string
-  instance: string
-  request_id: string
-  errors?: FieldError[]
-}
+export const Problem = t.Object(
+  {
+    type: t.Literal('about:blank'),
+    title: t.String(),
+    status: t.Integer({ minimum: 400, maximum: 599 }),
+    code: t.UnionEnum(codes, { description: 'A stable word for programs', default: undefined }),
+    detail: t.String({ description: 'For people' }),
+    message: t.String({ description: 'Repeats `detail`: what most JavaScript clients read' }),
+    instance: t.String({ description: 'The path of the request' }),
+    request_id: t.String({ description: 'As in `X-Request-Id`, and in the log' }),
+    errors: t.Optional(
+      t.Array(t.Object({ field: t.String(), message: t.String() }), {
+        description: 'What is not valid, field by field',
+      }),
+    ),
+  },
+  { title: 'Problem' },
+)
+export type Problem = Static<typeof Problem>
 
 /** What of a JSON schema says why a value does not fit. */
 interface SchemaParts {

@@ -4,6 +4,7 @@ import { AppError } from '../errors.ts'
 import { entityTag, versionsKnown, versionsToMatch } from '../http/etag.ts'
 import { idempotencyKey } from '../http/idempotency-key.ts'
 import type { JsonBody } from '../http/json-body.ts'
+import * as notes from './documentation.ts'
 import type { TaskRepository, Versions } from './repository.ts'
 import {
   formatCursor,
@@ -79,7 +80,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.link = `<${path}?${withParameter(request.url, 'after', formatCursor(last))}>; rel="next"`
         return found.slice(0, filter.limit)
       },
-      { query: ListQuery, response: t.NoValidate(t.Array(TaskReply)) },
+      { query: ListQuery, response: t.NoValidate(t.Array(TaskReply)), detail: notes.listTasks },
     )
 
     .post(
@@ -97,7 +98,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { ...body.required(TaskCreate), response: { 201: reply } },
+      { ...body.required(TaskCreate), response: { 201: reply }, detail: notes.createTask },
     )
 
     .get(
@@ -110,7 +111,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         if (known !== '*' && !known.includes(task.updated_at)) return task
         set.status = 304
       },
-      { params: TaskParams, response: { 200: reply, 304: t.Void() } },
+      { params: TaskParams, response: { 200: reply, 304: t.Void() }, detail: notes.getTask },
     )
 
     .put(
@@ -120,7 +121,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, ...body.required(TaskCreate), response: reply },
+      { params: TaskParams, ...body.required(TaskCreate), response: reply, detail: notes.replaceTask },
     )
 
     .patch(
@@ -130,7 +131,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, ...body.required(TaskUpdate), response: reply },
+      { params: TaskParams, ...body.required(TaskUpdate), response: reply, detail: notes.updateTask },
     )
 
     .patch(
@@ -140,7 +141,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, ...body.optional(TaskComplete), response: reply },
+      { params: TaskParams, ...body.optional(TaskComplete), response: reply, detail: notes.completeTask },
     )
 
     .delete(
@@ -152,6 +153,10 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         if (deleteStatus === 200) return { message: 'Task deleted' }
         set.status = 204
       },
-      { params: TaskParams, response: { 200: t.Object({ message: t.String() }), 204: t.Void() } },
+      {
+        params: TaskParams,
+        response: { 200: t.Object({ message: t.String() }), 204: t.Void() },
+        detail: notes.deleteTask[deleteStatus],
+      },
     )
 }

@@ -3,35 +3,43 @@ import { FormatRegistry } from 'elysia/type-system'
 import { TASK_STATUSES } from '../db/schema.ts'
 import { AppError, type FieldError } from '../errors.ts'
 
+// A schema with a title stands under that name in the OpenAPI document; `x-documented-as` says there what the
+// text of a path or query is read as.
 // Where a schema has a format or a pattern, its description continues the sentence "… must be".
 FormatRegistry.Set('task-id', (text) => /^[1-9]\d{0,15}$/.test(text) && Number.isSafeInteger(Number(text)))
 
 /** One of some words. Elysia's enumeration by itself would fill in the first where a field is absent. */
-const oneOf = <const Words extends [string, ...string[]]>(words: Words) => {
-  const schema = t.UnionEnum(words)
+const oneOf = <const Words extends [string, ...string[]]>(
+  words: Words,
+  options: Parameters<typeof t.String>[0] = {},
+) => {
+  const schema = t.UnionEnum(words, options)
   delete schema.default
   return schema as unknown as ReturnType<typeof t.Unsafe<Words[number]>>
 }
 
 const Title = t.String({ description: '1 to 200 characters after trimming white space' })
 const Description = t.Union([t.String(), t.Null()], { description: 'at most 10,000 characters, or null' })
-const Status = oneOf([...TASK_STATUSES])
+const Status = oneOf([...TASK_STATUSES], { title: 'TaskStatus' })
 const Completed = t.Boolean({ description: 'true stands for the status "completed"' })
 
 // What is not listed is ignored, so that a front end can send a whole task back.
 const open = { additionalProperties: true }
 
 /** A task as every endpoint returns it. */
-export const TaskReply = t.Object({
-  id: t.Integer({ minimum: 1 }),
-  user_id: t.String(),
-  title: t.String({ minLength: 1, maxLength: 200 }),
-  description: t.Union([t.String({ maxLength: 10_000 }), t.Null()]),
-  status: Status,
-  completed: t.Boolean(),
-  created_at: t.String({ format: 'date-time' }),
-  updated_at: t.String({ format: 'date-time' }),
-})
+export const TaskReply = t.Object(
+  {
+    id: t.Integer({ minimum: 1 }),
+    user_id: t.String({ description: 'The owner: the subject of the token' }),
+    title: t.String({ minLength: 1, maxLength: 200 }),
+    description: t.Union([t.String({ maxLength: 10_000 }), t.Null()]),
+    status: Status,
+    completed: t.Boolean({ description: 'Whether `status` is "completed"' }),
+    created_at: t.String({ format: 'date-time' }),
+    updated_at: t.String({ format: 'date-time', description: 'The time of the last stored change' }),
+  },
+  { title: 'Task' },
+)
 export type TaskReply = Static<typeof TaskReply>
 
 /** The body of `POST /api/tasks`, and of `PUT`, where an absent field stays as it is. */
@@ -42,29 +50,44 @@ export const TaskCreate = t.Object(
     status: t.Optional(Status),
     completed: t.Optional(Completed),
   },
-  open,
+  { title: 'TaskCreate', ...open },
 )
 export type TaskCreate = Static<typeof TaskCreate>
 
 /** The body of `PATCH`: any of the fields, at least one. */
-export const TaskUpdate = t.Partial(TaskCreate, open)
+export const TaskUpdate = t.Partial(TaskCreate, { title: 'TaskUpdate', ...open })
 export type TaskUpdate = Static<typeof TaskUpdate>
 
 /** The body of `PATCH …/complete`: nothing at all toggles. */
-export const TaskComplete = t.Object({ completed: t.Optional(Completed) }, open)
+export const TaskComplete = t.Object({ completed: t.Optional(Completed) }, { title: 'TaskComplete', ...open })
 export type TaskComplete = Static<typeof TaskComplete>
 
 export const TaskParams = t.Object(
-  { task_id: t.String({ format: 'task-id', description: 'a whole number from 1 to 9007199254740991' }) },
+  {
+    task_id: t.String({
+      format: 'task-id',
+      description: 'a whole number from 1 to 9007199254740991',
+      'x-documented-as': { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER, example: 42 },
+    }),
+  },
   open,
 )
 
 export const ListQuery = t.Object(
   {
-    status: t.Optional(oneOf(['all', ...TASK_STATUSES])),
-    completed: t.Optional(oneOf(['true', 'false'])),
+    status: t.Optional(oneOf(['all', ...TASK_STATUSES], { description: 'only tasks in this state' })),
+    completed: t.Optional(
+      oneOf(['true', 'false'], {
+        description: 'only tasks that are, or are not, completed',
+        'x-documented-as': { type: 'boolean' },
+      }),
+    ),
     limit: t.Optional(
-      t.String({ pattern: '^([1-9]\\d{0,2}|1000)$', description: 'a whole number from 1 to 1000' }),
+      t.String({
+        pattern: '^([1-9]\\d{0,2}|1000)$',
+        description: 'a whole number from 1 to 1000',
+        'x-documented-as': { type: 'integer', minimum: 1, maximum: 1000, default: 1000 },
+      }),
     ),
     after: t.Optional(t.String({ description: 'the cursor of a `Link` with rel="next"' })),
   },

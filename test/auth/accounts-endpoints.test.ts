@@ -195,8 +195,8 @@ describe('while the database cannot be reached', () => {
       // Never opened: what a service has that is still starting.
       const database = createDatabase({
         connect: () => engine.database.sql,
-        timeoutMs: 1000,
         poolMax: 1,
+        timeoutMs: 1000,
         maxPending: 10,
         log,
       })

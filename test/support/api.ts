@@ -1,11 +1,12 @@
 import { describe } from 'bun:test'
-import { type App, buildApp } from '../../src/app.ts'
+import { type App, buildApp, type Dependencies } from '../../src/app.ts'
 import { createTokenSigner } from '../../src/auth/sign.ts'
 import { createTokenVerifier } from '../../src/auth/token.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
 import { localRateLimiter, sharedRateLimiter } from '../../src/http/rate-limit.ts'
 import { createLog } from '../../src/log.ts'
 import { type Engine, engines } from './engines.ts'
+import { answerChecker, type CheckAnswer } from './openapi.ts'
 import { signToken } from './token.ts'
 
 export const SECRET = 'a-secret-that-only-the-tests-know-0123456789'
@@ -39,7 +40,7 @@ export interface Api {
   app: App
   /** The lines of the service's log so far. */
   logged(): Record<string, unknown>[]
-  /** Sends a request to the app, without a socket between. */
+  /** Sends a request to the app, without a socket between; the answer must be one of the OpenAPI document's. */
   send(method: string, path: string, options?: RequestOptions): Promise<Answer>
 }
 
@@ -61,8 +62,12 @@ const encodeBody = (body: unknown): { body?: string | Uint8Array<ArrayBuffer>; t
   return { body: JSON.stringify(body), type: 'application/json' }
 }
 
-/** The app on one of the databases, with what a test wants configured otherwise. */
-export const apiOn = (engine: Engine, overrides: Partial<Config> = {}): Api => {
+/** The app on one of the databases, with what a test wants configured, or made, otherwise. */
+export const apiOn = (
+  engine: Engine,
+  overrides: Partial<Config> = {},
+  parts: Partial<Pick<Dependencies, 'database' | 'isReady' | 'accounts'>> = {},
+): Api => {
   const lines: Record<string, unknown>[] = []
   const log = createLog({
     level: 'debug',
@@ -89,7 +94,9 @@ export const apiOn = (engine: Engine, overrides: Partial<Config> = {}): Api => {
       : undefined,
     isReady: async () => true,
     log,
+    ...parts,
   })
+  let checker: Promise<CheckAnswer> | undefined
   return {
     engine,
     app,
@@ -108,7 +115,11 @@ export const apiOn = (engine: Engine, overrides: Partial<Config> = {}): Api => {
         },
         ...(encoded.body !== undefined && { body: encoded.body }),
       })
-      return readAnswer(await app.handle(request))
+      const answer = await readAnswer(await app.handle(request))
+      checker ??= answerChecker(app, { ...config, version: '0' })
+      const check = await checker
+      check(request, answer)
+      return answer
     },
   }
 }

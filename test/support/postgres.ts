@@ -31,7 +31,10 @@ export interface PostgresServer {
   url(database?: string, params?: Record<string, string>): string
   /** Creates an empty database, with a made-up name when none is given, and gives its URL. */
   createDatabase(name?: string): Promise<string>
-  /** Runs SQL as the superuser, who gets in even when all ordinary slots are taken; unaligned rows. */
+  /**
+   * Runs SQL as the superuser, who gets in even when all ordinary slots are taken, in the database `todo`
+   * unless told otherwise; gives unaligned rows.
+   */
   psql(sql: string, database?: string): Promise<string>
   stop(mode: StopMode): Promise<void>
   /** Resolves when the server accepts connections. */
@@ -129,7 +132,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     return `postgres://${role}:${password}@${host}:${port}/${database}${query ? `?${query}` : ''}`
   }
 
-  async function psql(sql: string, database = 'postgres'): Promise<string> {
+  async function psql(sql: string, database = role): Promise<string> {
     const format = ['--no-psqlrc', '--quiet', '--tuples-only', '--no-align', '--set=ON_ERROR_STOP=1']
     const where = [
       `--host=${directory.path}`,
@@ -152,9 +155,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   }
 
   await start()
-  await psql(
-    `create role ${role} login createdb password '${password}'; create database ${role} owner ${role}`,
-  )
+  const ownDatabase = `create database ${role} owner ${role}`
+  await psql(`create role ${role} login createdb password '${password}'; ${ownDatabase}`, 'postgres')
 
   return {
     host,

@@ -22,6 +22,13 @@ export interface Service {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+export interface ServiceOptions {
+  /** A module that is run before the service's own. */
+  preload?: string
+  /** What is started; the sources when absent. */
+  command?: string[]
+}
+
 /** The process ended before `/health` answered. */
 export class StartFailed extends Error {
   readonly exitCode: number
@@ -37,18 +44,24 @@ export class StartFailed extends Error {
 const repository = join(import.meta.dir, '..', '..')
 
 /**
- * Runs `bun src/main.ts` as its own process and resolves when `/health` answers 200. Its environment is `env`
- * and nothing else but PATH, HOME and, where `env` does not say, a free PORT, HOST=127.0.0.1 and a DATA_DIR of
- * its own; its working directory is new and empty, so that no `.env` of the developer reaches it.
+ * Runs `bun src/main.ts`, or another command, as its own process and resolves when `/health` answers 200. Its
+ * environment is `env` and nothing else but PATH, HOME and, where `env` does not say, a free PORT,
+ * HOST=127.0.0.1 and a DATA_DIR of its own; its working directory is new and empty, so that no `.env` of the
+ * developer reaches it.
  *
  * @throws StartFailed
  */
-export async function startService(env: Record<string, string>): Promise<Service> {
+export async function startService(
+  env: Record<string, string>,
+  { preload, command }: ServiceOptions = {},
+): Promise<Service> {
   const directory = temporaryDirectory('todo-service')
   const port = Number(env.PORT ?? (await freePort()))
   const inherited = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' }
   const defaults = { HOST: '127.0.0.1', PORT: String(port), DATA_DIR: join(directory.path, 'data') }
-  const child = Bun.spawn([process.execPath, join(repository, 'src', 'main.ts')], {
+  const preloaded = preload ? ['--preload', preload] : []
+  const sources = [process.execPath, ...preloaded, join(repository, 'src', 'main.ts')]
+  const child = Bun.spawn(command ?? sources, {
     cwd: directory.path,
     env: { ...inherited, ...defaults, ...env },
     stdin: 'ignore',

@@ -135,16 +135,14 @@ function listen(port: number, accept: (client: Socket) => void): Promise<Server>
 
 /** Runs each action after the delay of the moment, never before the one that came in ahead of it. */
 function inOrder(delayMs: () => number): (action: () => void) => void {
+  const waiting: (() => void)[] = []
   let lastDue = 0
-  let waiting = 0
   return (action) => {
     const now = performance.now()
     lastDue = Math.max(lastDue, now + delayMs())
-    if (waiting === 0 && lastDue <= now) return action()
-    waiting += 1
-    setTimeout(() => {
-      waiting -= 1
-      action()
-    }, lastDue - now)
+    if (waiting.length === 0 && lastDue <= now) return action()
+    waiting.push(action)
+    // Takes whichever is first: of two timers that are due together, the later one may fire first.
+    setTimeout(() => waiting.shift()?.(), lastDue - now)
   }
 }

@@ -1,0 +1,138 @@
+import { AppError, ERRORS, type ErrorCode } from '../errors.ts'
+import { type Problem, toProblem } from './problem.ts'
+import type { Json } from './schema-rewriter.ts'
+
+/** A reply as the OpenAPI document tells it. */
+export interface ReplyNotes {
+  description: string
+  /** The headers that come with it, besides `X-Request-Id`. */
+  headers?: ResponseHeader[]
+  example?: unknown
+  /** JSON when absent. */
+  contentType?: string
+}
+
+/**
+ * What a route's schemas cannot say about it: given as the route's `detail`, which Elysia hands to the OpenAPI
+ * plugin. `x-notes` is read, and taken out, by `http/openapi`.
+ */
+export interface OperationNotes {
+  operationId: string
+  tags: [Tag]
+  summary: string
+  description?: string
+  /** `[]` for what needs no token. */
+  security?: []
+  'x-notes': {
+    /** By status; one that is not here is not documented. */
+    replies: Record<number, ReplyNotes>
+    requestHeaders?: RequestHeader[]
+    /** Bodies, by what they are examples of. */
+    bodies?: Record<string, unknown>
+    /** The body may be left out. */
+    optionalBody?: boolean
+    /** Errors beyond those that parameters, headers, body and token bring with them. */
+    errors?: ErrorCode[]
+  }
+}
+
+/** An operation as the OpenAPI plugin makes it of a route: its notes, and its schemas. */
+export interface PluginOperation extends OperationNotes {
+  parameters?: Json[]
+  responses: Record<string, Json>
+  requestBody?: { content: Record<string, { schema: Json }> }
+}
+
+/** What operations are grouped by. */
+export const tags = {
+  tasks: 'The tasks of the user whose token is sent.',
+  'tasks by user': 'The same operations with the user in the path; 403 for another user than the token’s.',
+  accounts: 'Signing up and in with an email and a password.',
+  service: 'The service itself: health and documentation. No token needed.',
+}
+export type Tag = keyof typeof tags
+
+const REQUEST_ID = 'checkout-42'
+const ENTITY_TAG = '`"2026-02-01T09:30:00.123000Z"`'
+
+/**
+ * The request headers that mean something here. Their examples are in words: "Try it out" would send an
+ * `example`, and the second task made with the same key would be refused.
+ */
+export const requestHeaders = {
+  'X-Request-Id': {
+    description:
+      'Comes back in the answer and stands in the log; any other value than these is replaced. ' +
+      `Such as \`${REQUEST_ID}\`.`,
+    schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' },
+  },
+  'If-Match': {
+    description: `Change the task only if it still has one of these entity tags, else 412. Such as ${ENTITY_TAG}.`,
+    schema: { type: 'string' },
+  },
+  'If-None-Match': {
+    description: `Answer 304 without a body if it still has one of these entity tags. Such as ${ENTITY_TAG}.`,
+    schema: { type: 'string' },
+  },
+  'Idempotency-Key': {
+    description:
+      'Makes the request safe to repeat for at least 24 hours: the same key and body give the first answer ' +
+      'again and create nothing; the same key with another body is 409. Such as a UUID.',
+    schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
+  },
+}
+export type RequestHeader = keyof typeof requestHeaders
+
+/** The response headers that mean something here; `required` ones are always there where they are named. */
+export const responseHeaders = {
+  'X-Request-Id': {
+    required: true,
+    description: 'The request’s id: the client’s own when it was a sensible one, else a new one.',
+    schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' },
+  },
+  ETag: {
+    required: true,
+    description: 'The entity tag; a task’s is strong and changes on every stored change.',
+    schema: { type: 'string', pattern: '^(W/)?"[^"]+"$' },
+  },
+  Location: {
+    required: true,
+    description: 'The path of the new task.',
+    schema: { type: 'string', pattern: '^/api/' },
+  },
+  Link: {
+    description: 'When there are more tasks: the path of the next page, `<…>; rel="next"` (RFC 8288).',
+    schema: { type: 'string', pattern: '^<[^>]+>; rel="next"$' },
+  },
+  'WWW-Authenticate': {
+    required: true,
+    description: 'How to authenticate, and what was wrong with a token that was sent (RFC 6750).',
+    schema: { type: 'string', pattern: '^Bearer' },
+  },
+  'Retry-After': {
+    required: true,
+    description: 'Seconds to wait.',
+    schema: { type: 'string', pattern: '^\\d+$' },
+  },
+  Allow: {
+    description: 'With 405: the methods that this path takes.',
+    schema: { type: 'string', pattern: '^[A-Z]+(, [A-Z]+)*$' },
+  },
+}
+export type ResponseHeader = keyof typeof responseHeaders
+
+/** The path parameters that the router takes without a schema. */
+export const pathParameters: Record<string, { description: string; example: string }> = {
+  user_id: { description: 'The id of the token’s own user, percent-encoded.', example: 'user_1' },
+}
+
+/** An error as it is answered, for the document. */
+export const exampleOf = (code: ErrorCode, status: number = ERRORS[code].status): Problem =>
+  toProblem(
+    new AppError(code, code === 'invalid_request' ? { errors: [exampleFieldError] } : {}),
+    status,
+    '/api/tasks',
+    REQUEST_ID,
+  )
+
+const exampleFieldError = { field: 'title', message: 'must not be empty' }

@@ -1,0 +1,155 @@
+import { swagger } from '@elysiajs/swagger'
+import type { AnyElysia } from 'elysia'
+import {
+  type OperationNotes,
+  type PluginOperation,
+  pathParameters,
+  type ReplyNotes,
+  type RequestHeader,
+  requestHeaders,
+  responseHeaders,
+  tags,
+} from './documentation.ts'
+import { errorReplies, errorsOf, headerReferences } from './error-replies.ts'
+import { Problem } from './problem.ts'
+import { type Json, schemaRewriter } from './schema-rewriter.ts'
+
+export interface OpenApiOptions {
+  version: string
+  validationErrorStatus: 400 | 422
+}
+
+const DESCRIPTION = `Tasks of many users, each seeing only their own.
+
+Everything under \`/api\` but signing up and in needs \`Authorization: Bearer <JWT>\`. Errors are
+\`application/problem+json\` (RFC 9457) with a stable \`code\`. Unknown fields and query parameters are
+ignored. \`HEAD\` works wherever \`GET\` does.`
+
+/** The document as the plugin makes it: the parts that are used. */
+interface PluginDocument {
+  info: Json
+  paths: Record<string, Record<string, PluginOperation>>
+}
+
+/**
+ * Generates the OpenAPI document of an app from its routes' schemas.
+ *
+ * The plugin runs in an app of its own: in the main one it would have a page that loads scripts from elsewhere.
+ * What it makes of the schemas is what TypeBox means by them; this turns that into OpenAPI 3.0, and adds what
+ * follows from the shape of each operation: its headers and the errors that come with them.
+ */
+export const openApiDocument = async (app: AnyElysia, options: OpenApiOptions): Promise<Json> => {
+  const plugin = swagger({
+    path: '/',
+    specPath: '/openapi.json',
+    excludeStaticFile: false,
+    documentation: { info: { title: 'todo-backend', description: DESCRIPTION, version: options.version } },
+  })
+  // As `app.use(plugin)` does it.
+  Object.assign(plugin, { getGlobalRoutes: () => app.routes })
+  const answer = await plugin.handle(new Request('http://localhost/openapi.json'))
+  return complete((await answer.json()) as PluginDocument, options)
+}
+
+const complete = (document: PluginDocument, { validationErrorStatus }: OpenApiOptions): Json => {
+  const { schemas, rewrite } = schemaRewriter()
+  const errors = errorReplies(rewrite(Problem), validationErrorStatus)
+
+  const reply = (generated: Json | undefined, notes: ReplyNotes): Json => {
+    const { content, ...rest } = generated ?? {}
+    const [media] = Object.values((content ?? {}) as Record<string, { schema: Json }>)
+    const { description, headers = [], example, contentType = 'application/json' } = notes
+    return {
+      description,
+      headers: headerReferences(['X-Request-Id', ...headers]),
+      // The plugin leaves a schema's own words beside its content.
+      ...(media && {
+        content: {
+          [contentType]: {
+            schema: rewrite({ ...rest, ...media.schema }),
+            ...(example !== undefined && { example }),
+          },
+        },
+      }),
+    }
+  }
+
+  const body = (
+    generated: { content: Record<string, { schema: Json }> },
+    notes: OperationNotes['x-notes'],
+  ) => {
+    const [media] = Object.values(generated.content)
+    const examples = Object.entries(notes.bodies ?? {}).map(([name, value]) => [
+      name.replaceAll(' ', '-'),
+      { summary: name, value },
+    ])
+    return {
+      required: !notes.optionalBody,
+      content: {
+        'application/json': {
+          schema: rewrite(media?.schema ?? {}),
+          ...(examples.length > 0 && { examples: Object.fromEntries(examples) }),
+        },
+      },
+    }
+  }
+
+  const operation = (path: string, generated: PluginOperation): Json => {
+    const { 'x-notes': notes, parameters = [], responses, requestBody, ...rest } = generated
+    const ofNamedUser = path.startsWith('/api/{user_id}/')
+    const headers: RequestHeader[] = [...(notes.requestHeaders ?? []), 'X-Request-Id']
+    return {
+      ...rest,
+      ...(ofNamedUser && { operationId: `${rest.operationId}OfUser`, tags: ['tasks by user'] }),
+      parameters: [
+        ...parameters.map(({ schema, ...parameter }) => ({
+          ...pathParameters[parameter.name as string],
+          ...parameter,
+          schema: rewrite(schema as Json),
+        })),
+        ...headers.map((name) => ({ $ref: `#/components/parameters/${name}` })),
+      ],
+      ...(requestBody && { requestBody: body(requestBody, notes) }),
+      responses: {
+        ...Object.fromEntries(
+          Object.entries(notes.replies).map(([status, note]) => [status, reply(responses[status], note)]),
+        ),
+        ...errors(errorsOf(path, generated)),
+      },
+    }
+  }
+
+  return {
+    openapi: '3.0.3',
+    info: { ...document.info, license: { name: 'MIT', url: 'https://opensource.org/license/mit' } },
+    servers: [{ url: '/', description: 'This service' }],
+    security: [{ bearer: [] }],
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
+    paths: Object.fromEntries(
+      Object.entries(document.paths).map(([path, methods]) => [
+        path,
+        Object.fromEntries(
+          Object.entries(methods).map(([method, generated]) => [method, operation(path, generated)]),
+        ),
+      ]),
+    ),
+    components: {
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'A JWT, without `Bearer`.',
+        },
+      },
+      parameters: Object.fromEntries(
+        Object.entries(requestHeaders).map(([name, parameter]) => [
+          name,
+          { name, in: 'header', ...parameter },
+        ]),
+      ),
+      headers: responseHeaders,
+      schemas,
+    },
+  }
+}

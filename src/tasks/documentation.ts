@@ -1,0 +1,112 @@
+import type { OperationNotes, ReplyNotes } from '../http/documentation.ts'
+import type { TaskReply } from './schema.ts'
+
+// What the OpenAPI document says about the operations on tasks beyond their schemas.
+
+const task: TaskReply = {
+  id: 42,
+  user_id: 'user_1',
+  title: 'Buy milk',
+  description: 'Two litres, the blue one',
+  status: 'pending',
+  completed: false,
+  created_at: '2026-02-01T09:30:00.123000Z',
+  updated_at: '2026-02-01T09:30:00.123000Z',
+}
+const changed: TaskReply = { ...task, updated_at: '2026-02-01T10:00:00.456000Z' }
+const completed: TaskReply = { ...changed, status: 'completed', completed: true }
+
+const taskReply = (description: string, example: TaskReply): ReplyNotes => ({
+  description,
+  headers: ['ETag'],
+  example,
+})
+
+const notes = <const Name extends string>(
+  operationId: Name,
+  summary: string,
+  description: string,
+  rest: OperationNotes['x-notes'],
+): OperationNotes => ({ operationId, tags: ['tasks'], summary, description, 'x-notes': rest })
+
+const removal = (reply: OperationNotes['x-notes']['replies']) =>
+  notes('deleteTask', 'Delete a task', 'Deletes it for good.', {
+    requestHeaders: ['If-Match'],
+    replies: reply,
+  })
+
+export const listTasks = notes(
+  'listTasks',
+  'List tasks',
+  'Newest first. Following `Link: <…>; rel="next"` until there is none visits each task that existed ' +
+    'throughout exactly once.',
+  { replies: { 200: { description: 'The tasks', headers: ['Link'], example: [task] } } },
+)
+
+export const createTask = notes(
+  'createTask',
+  'Create a task',
+  'White space around the title is trimmed. Fields that a client may not set, and unknown ones, are ignored. ' +
+    'Send an `Idempotency-Key` where a request may be sent twice.',
+  {
+    requestHeaders: ['Idempotency-Key'],
+    bodies: {
+      'A title is enough': { title: 'Buy milk' },
+      Everything: { title: 'Buy milk', description: 'Two litres, the blue one', status: 'in_progress' },
+    },
+    replies: { 201: { ...taskReply('The new task', task), headers: ['ETag', 'Location'] } },
+  },
+)
+
+export const getTask = notes('getTask', 'Read a task', 'A task of another user is answered like none.', {
+  requestHeaders: ['If-None-Match'],
+  replies: {
+    200: taskReply('The task', task),
+    304: { description: 'The client’s copy is good', headers: ['ETag'] },
+  },
+})
+
+export const replaceTask = notes(
+  'replaceTask',
+  'Change a task as a whole',
+  'The title is required. An optional field that is absent stays as it is, so nothing is lost by leaving it ' +
+    'out; `description: null` clears it.',
+  {
+    requestHeaders: ['If-Match'],
+    bodies: { 'Clear the description': { title: 'Buy milk', description: null, completed: false } },
+    replies: { 200: taskReply('The task as it is now', { ...changed, description: null }) },
+  },
+)
+
+export const updateTask = notes(
+  'updateTask',
+  'Change some of a task',
+  'At least one field is required; only what is given changes. `completed: false` takes a completed task ' +
+    'back to pending and leaves any other status as it is.',
+  {
+    requestHeaders: ['If-Match'],
+    bodies: { Start: { status: 'in_progress' }, Rename: { title: 'Buy oat milk' } },
+    replies: {
+      200: taskReply('The task as it is now', { ...changed, status: 'in_progress' }),
+    },
+  },
+)
+
+export const completeTask = notes(
+  'completeTask',
+  'Complete a task, or take that back',
+  'Without a body the task is toggled, which is not safe to repeat: send `completed` or `If-Match` where a ' +
+    'request may be sent twice.',
+  {
+    requestHeaders: ['If-Match'],
+    optionalBody: true,
+    bodies: { Complete: { completed: true }, Reopen: { completed: false }, Toggle: {} },
+    replies: { 200: taskReply('The task as it is now', completed) },
+  },
+)
+
+/** By what `DELETE_STATUS` says. */
+export const deleteTask = {
+  204: removal({ 204: { description: 'Deleted' } }),
+  200: removal({ 200: { description: 'Deleted', example: { message: 'Task deleted' } } }),
+}

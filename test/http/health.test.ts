@@ -1,0 +1,48 @@
+import { expect, test } from 'bun:test'
+import packageJson from '../../package.json' with { type: 'json' }
+import { unavailable } from '../../src/errors.ts'
+import { apiOn, describeApi } from '../support/api.ts'
+import { expectProblem } from '../support/problem.ts'
+
+describeApi('health', ({ send, engine }) => {
+  test('tells that the process is alive, its version and for how many seconds', async () => {
+    const answer = await send('GET', '/health')
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('content-type')).toBe('application/json')
+    expect(answer.json).toEqual({ status: 'ok', version: packageJson.version, uptime_s: expect.any(Number) })
+    expect(answer.json.uptime_s).toBeGreaterThanOrEqual(0)
+    expect(answer.json.uptime_s).toBeLessThanOrEqual(process.uptime())
+  })
+
+  test('is ready when requests can be served', async () => {
+    const answer = await send('GET', '/health/ready')
+    expect(answer.status).toBe(200)
+    expect(answer.json).toEqual({ status: 'ready' })
+  })
+
+  test('is not ready, with Retry-After, when they cannot be, or that cannot be found out', async () => {
+    const states: (() => Promise<boolean>)[] = [
+      async () => false,
+      async () => {
+        throw unavailable('database: ECONNREFUSED')
+      },
+    ]
+    for (const isReady of states) {
+      const api = apiOn(engine, {}, { isReady })
+      const answer = await api.send('GET', '/health/ready')
+      expectProblem(answer, {
+        status: 503,
+        code: 'unavailable',
+        detail: 'The service is temporarily unavailable, try again shortly',
+        instance: '/health/ready',
+      })
+      expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
+      expect((await api.send('GET', '/health')).status).toBe(200)
+    }
+  })
+
+  test('is not ready when the database does not answer, and says so within 2 s', async () => {
+    const api = apiOn(engine, {}, { isReady: () => new Promise(() => {}) })
+    expect((await api.send('GET', '/health/ready')).status).toBe(503)
+  })
+})
