@@ -156,10 +156,16 @@ describe('the service as a process', () => {
     await answer.arrayBuffer()
     return answer.status
   }
+  // Nobody listens there, and nobody is needed: a database would only take time to start.
+  const DATABASE_URL = 'postgres://nobody@127.0.0.1:9/none'
   const secret = 'a-secret-that-only-this-test-knows-01234567'
 
   test('has no accounts with SIGNUP_ENABLED=false', async () => {
-    await using service = await startService({ SIGNUP_ENABLED: 'false', BETTER_AUTH_SECRET: secret })
+    await using service = await startService({
+      DATABASE_URL,
+      SIGNUP_ENABLED: 'false',
+      BETTER_AUTH_SECRET: secret,
+    })
     for (const path of PATHS) {
       expect(await status(service.url + path)).toBe(404)
       expect(await status(service.url + path, 'GET')).toBe(404)
@@ -168,6 +174,7 @@ describe('the service as a process', () => {
 
   test('has no accounts without a secret, when keys come from JWKS_URL', async () => {
     await using service = await startService({
+      DATABASE_URL,
       JWKS_URL: 'http://127.0.0.1:9/jwks',
       JWT_ISSUER: 'https://issuer.example',
       JWT_AUDIENCE: 'https://api.example',
