@@ -20,10 +20,8 @@ const importsOf = (name: string) => {
 
 /** What each kind of file may import of ours; the first that fits a file counts. */
 const LAYERS: [file: RegExp, mayImport: RegExp][] = [
-  [/^(main|migrate|token)\.ts$/, /./],
-  [/^executable\.ts$/, /^(main|migrate|health-check)\.ts$/],
+  [/^(main|migrate|token|executable)\.ts$/, /./],
   [/^health-check\.ts$/, /^config\.ts$/],
-  [/^db\/migration-files\.ts$/, /^db\/migrations\//],
   [/^(errors|log|database-url)\.ts$/, /^$/],
   [/^config\.ts$/, /^(database-url|log)\.ts$/],
   [
@@ -38,7 +36,7 @@ const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/^auth\/guard\.ts$/, /^errors\.ts$/],
   [/^auth\//, /^(errors\.ts|auth\/common-passwords\.txt)$/],
   [/^http\//, /^(http\/.+|errors\.ts)$/],
-  [/^db\//, /^(db\/.+|errors)\.ts$/],
+  [/^db\//, /^((db\/.+|errors)\.ts|db\/migrations\/.+)$/],
 ]
 
 /** Which files may import a package, where that is not any. */
