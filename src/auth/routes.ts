@@ -5,7 +5,7 @@ import type { JsonBody } from '../http/json-body.ts'
 import type { RateLimit, RateLimiter } from '../http/rate-limit.ts'
 import * as notes from './documentation.ts'
 import { normalizePassword, type PasswordHasher, weaknessOf } from './password.ts'
-import type { UserRepository } from './repository.ts'
+import type { Account, UserRepository } from './repository.ts'
 import { Login, Session, Signup, type UserReply } from './schema.ts'
 import type { TokenSigner } from './sign.ts'
 
@@ -78,6 +78,15 @@ export const accountRoutes = ({
     user,
   })
 
+  /** Left to the next login when there is no time for it now. */
+  const rehash = async ({ user, passwordHash }: Account, password: string) => {
+    try {
+      await users.replaceHash(user.id, passwordHash, await passwords.hash(password))
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'unavailable')) throw error
+    }
+  }
+
   return new Elysia({ prefix: '/api/auth' })
     .derive(({ request, server }) => ({
       address: clientAddress(request, server?.requestIP(request)?.address ?? 'unknown', trustProxy),
@@ -114,8 +123,7 @@ export const accountRoutes = ({
         const key = failureKey(account?.user.email ?? email, address)
         const isRight = await failures.attempt(key, () => passwords.verify(normal, account?.passwordHash))
         if (!account || !isRight) throw invalidCredentials()
-        if (passwords.isOutdated(account.passwordHash))
-          await users.replaceHash(account.user.id, account.passwordHash, await passwords.hash(normal))
+        if (passwords.isOutdated(account.passwordHash)) await rehash(account, normal)
         return session(account.user)
       },
       {
