@@ -18,13 +18,6 @@ const readChunks = async (body: ReadableStream<Uint8Array>, maxBytes: number): P
   return Buffer.concat(chunks)
 }
 
-const readBytes = async (request: Request, maxBytes: number): Promise<Uint8Array> => {
-  const length = request.headers.get('content-length')
-  if (length === null) return request.body ? readChunks(request.body, maxBytes) : new Uint8Array()
-  if (Number(length) > maxBytes) throw new AppError('payload_too_large')
-  return request.bytes()
-}
-
 /**
  * Empties what is nested. No body has such parts, so none is right; but Elysia tells in words what it found
  * instead, and fails at an object whose `toString` is no function, and at one that is thousands deep.
@@ -41,7 +34,12 @@ const flatten = (body: Record<string, unknown>): object => {
  *   not UTF-8) or `invalid_request`, in this order
  */
 const readJson = async (request: Request, maxBytes: number): Promise<object | undefined> => {
-  const bytes = await readBytes(request, maxBytes)
+  const length = request.headers.get('content-length')
+  // Looked at only where it is needed: it makes a stream of a body that could be read at once.
+  const stream = length === null ? request.body : null
+  if (length === null && stream === null) return undefined
+  if (Number(length) > maxBytes) throw new AppError('payload_too_large')
+  const bytes = stream ? await readChunks(stream, maxBytes) : await request.bytes()
   if (bytes.length === 0) return undefined
   if (!isJson(request.headers.get('content-type'))) throw new AppError('unsupported_media_type')
   let value: unknown

@@ -72,9 +72,6 @@ export const taskRepository = ({ sql, run }: Database): TaskRepository => {
     return row ? toReply(userId, row) : null
   }
 
-  const ownerOnFirstWrite = (userId: string) =>
-    sql`insert into users (id) values (${userId}) on conflict do nothing`
-
   return {
     find: (userId, id) =>
       one(userId, sql`select ${columns} from tasks where id = ${id} and user_id = ${userId}`),
@@ -101,7 +98,7 @@ export const taskRepository = ({ sql, run }: Database): TaskRepository => {
 
     async create(userId, task) {
       const [row] = await run(sql<[Row]>`
-        with owner as (${ownerOnFirstWrite(userId)})
+        with owner as (insert into users (id) values (${userId}) on conflict do nothing)
         insert into tasks (user_id, title, description, status)
         values (${userId}, ${task.title}, ${task.description}, ${task.status})
         returning ${columns}`)
@@ -112,7 +109,7 @@ export const taskRepository = ({ sql, run }: Database): TaskRepository => {
       // One statement, so that of two at the same moment one waits for the other at the key and finds its task.
       // The task's number and time are chosen first, and tell afterwards whether the key was free.
       const [answer] = await run(sql<[{ id: number; created_at: string; same: boolean }]>`
-        with owner as (${ownerOnFirstWrite(userId)}),
+        with owner as (insert into users (id) values (${userId}) on conflict do nothing),
         expired as (
           delete from idempotency_keys
           where (user_id, key) in (
