@@ -221,6 +221,18 @@ describeServer('a service on a PostgreSQL server', () => {
     PATIENCE_MS,
   )
 
+  test('has a db:migrate that ends when it is done, and not after the 30 s in which it would give up', async () => {
+    const DATABASE_URL = await postgres.createDatabase()
+    for (let round = 0; round < 2; round += 1)
+      expect(
+        await runProgram('src/migrate.ts', { cwd: directory.path, env: { DATABASE_URL } }),
+      ).toMatchObject({
+        exitCode: 0,
+        stderr: '',
+      })
+    expect(await schemaOf(postgres, DATABASE_URL)).toBe(schema)
+  }, 25_000)
+
   test(
     'starts on a database that is read-only and has its tables, and reads',
     async () => {
