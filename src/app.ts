@@ -17,13 +17,18 @@ import { health } from './http/health.ts'
 import { jsonBody } from './http/json-body.ts'
 import type { Metrics } from './http/metrics.ts'
 import type { RateLimiter } from './http/rate-limit.ts'
+import { createServerTiming } from './http/server-timing.ts'
 import { allowedMethodsOf, unmatched } from './http/unmatched.ts'
 import type { Log } from './log.ts'
 import { taskRepository } from './tasks/repository.ts'
 import { taskRoutes } from './tasks/routes.ts'
 
 /** All cores but the one that answers requests; a login should not wait longer than a few seconds. */
-const HASHING = { concurrency: Math.max(1, availableParallelism() - 1), maxWaiting: 20 }
+const HASHING = {
+  concurrency: Math.max(1, availableParallelism() - 1),
+  maxWaiting: 20,
+  maxWaitMs: 5000,
+}
 
 /** What the app is made of. */
 export interface Dependencies {
@@ -36,6 +41,7 @@ export interface Dependencies {
     | 'tokenTtlSeconds'
     | 'authRateLimit'
     | 'trustProxy'
+    | 'serverTiming'
   >
   database: Database
   verifyToken: VerifyToken
@@ -51,14 +57,16 @@ export interface Dependencies {
 /** Builds the app; nothing listens and nothing is connected yet. */
 export const buildApp = ({
   config,
-  database,
+  database: plainDatabase,
   verifyToken,
   accounts,
   isReady,
   metrics,
   log,
 }: Dependencies) => {
-  const guard = authGuard(verifyToken)
+  const timing = config.serverTiming ? createServerTiming() : undefined
+  const database = timing?.database(plainDatabase) ?? plainDatabase
+  const guard = authGuard(timing?.verifyToken(verifyToken) ?? verifyToken)
   const body = jsonBody(config.maxBodyBytes)
   const options = { tasks: taskRepository(database), guard, body, deleteStatus: config.deleteStatus }
 
@@ -72,7 +80,10 @@ export const buildApp = ({
     // Unknown fields are ignored, not copied away.
     normalize: false,
   })
-    .wrap((handle) => (request: Request) => handle(withWholeUrl(request)))
+    .wrap((handle) => {
+      const inner = (request: Request) => handle(withWholeUrl(request))
+      return timing?.around(inner) ?? inner
+    })
     .use(requestContext)
     .use(
       answers({
@@ -80,6 +91,7 @@ export const buildApp = ({
         validationErrorStatus: config.validationErrorStatus,
         log,
         metrics,
+        timing,
         allowedMethods: (path) => allowedMethods(path),
       }),
     )

@@ -32,6 +32,8 @@ export interface Config {
   maxBodyBytes: number
   /** Who knows it may read `GET /metrics`; without it there is none. */
   metricsToken: string | undefined
+  /** Whether answers tell how long their parts took. */
+  serverTiming: boolean
   logLevel: LogLevel
   shutdownTimeoutMs: number
 }
@@ -168,6 +170,7 @@ export const loadConfig = (variables: Variables = process.env): Config => {
     deleteStatus: read.oneOf('DELETE_STATUS', '204', ['204', '200']) === '200' ? 200 : 204,
     maxBodyBytes: read.integer('MAX_BODY_BYTES', 65_536, 1, 1_073_741_824),
     metricsToken,
+    serverTiming: read.boolean('SERVER_TIMING', environment === 'development'),
     logLevel: read.oneOf('LOG_LEVEL', 'info', LOG_LEVELS),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', 10_000, 1, 600_000),
   }

@@ -9,3 +9,13 @@ declare module '*/docs-start.js' {
   const path: string
   export default path
 }
+
+declare module '*.sql' {
+  const text: string
+  export default text
+}
+
+declare module '@electric-sql/pglite/*' {
+  const path: string
+  export default path
+}

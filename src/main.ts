@@ -1,6 +1,6 @@
 import { buildApp } from './app.ts'
 import { createKeySet } from './auth/key-set.ts'
-import { chooseSecret } from './auth/secret.ts'
+import { chooseSecret, SecretError } from './auth/secret.ts'
 import { createTokenSigner } from './auth/sign.ts'
 import { createTokenVerifier } from './auth/token.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
@@ -141,8 +141,11 @@ const main = async () => {
     await start(config, log)
   } catch (error) {
     if (error instanceof ConfigError) fail(log, `The configuration is not valid:\n${error.message}`)
-    if (error instanceof EmbeddedDatabaseError || error instanceof DatabaseStartError)
-      fail(log, error.message)
+    const isExpected =
+      error instanceof SecretError ||
+      error instanceof EmbeddedDatabaseError ||
+      error instanceof DatabaseStartError
+    if (isExpected) fail(log, error.message)
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') fail(log, error.message)
     fail(log, error instanceof Error ? (error.stack ?? error.message) : String(error))
   }

@@ -1,4 +1,4 @@
-import { chooseSecret } from './auth/secret.ts'
+import { chooseSecret, SecretError } from './auth/secret.ts'
 import { createTokenSigner } from './auth/sign.ts'
 import { ConfigError, loadConfig } from './config.ts'
 
@@ -9,20 +9,20 @@ const refuse = (message: string): never => {
   process.exit(1)
 }
 
-const readConfig = () => {
+const orRefuse = <T>(read: () => T): T => {
   try {
-    return loadConfig()
+    return read()
   } catch (error) {
-    if (error instanceof ConfigError) return refuse(error.message)
+    if (error instanceof ConfigError || error instanceof SecretError) return refuse(error.message)
     throw error
   }
 }
 
 const [userId] = process.argv.slice(2)
 if (!userId) refuse('usage: bun run token <user-id>')
-const config = readConfig()
+const config = orRefuse(loadConfig)
 if (config.environment === 'production') refuse('Tokens for trials are not made in production')
-const { secret } = chooseSecret(config)
+const { secret } = orRefuse(() => chooseSecret(config))
 if (secret === undefined)
   refuse('Set BETTER_AUTH_SECRET: with JWKS_URL alone only the issuer can sign tokens')
 

@@ -39,6 +39,8 @@ export interface PasswordHasherOptions {
   concurrency: number
   /** How many may wait for their turn. */
   maxWaiting: number
+  /** How long one may wait; on a slow machine the queue alone would keep clients longer than their connection. */
+  maxWaitMs: number
 }
 
 /** Hashes and verifies passwords (bcrypt, cost 12), a bounded number at a time. */
@@ -48,7 +50,7 @@ export interface PasswordHasher {
   /**
    * Compares with a stored hash, or with nothing (`undefined`), which takes as long and is never right.
    *
-   * @throws {AppError} `unavailable` when too many are waiting
+   * @throws {AppError} `unavailable` when too many are waiting, or this one has waited too long
    */
   verify(password: string, hash: string | undefined): Promise<boolean>
   /** True for a hash that was made cheaper than new ones are. */
@@ -56,11 +58,19 @@ export interface PasswordHasher {
 }
 
 /** Bun hashes what is beyond bcrypt's 72 bytes first, so that it counts. */
-export const createPasswordHasher = ({ concurrency, maxWaiting }: PasswordHasherOptions): PasswordHasher => {
+export const createPasswordHasher = ({
+  concurrency,
+  maxWaiting,
+  maxWaitMs,
+}: PasswordHasherOptions): PasswordHasher => {
   const limit = pLimit(concurrency)
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     if (limit.pendingCount >= maxWaiting) throw unavailable('too many passwords are waiting to be hashed')
-    return limit(work)
+    const cameAt = performance.now()
+    return limit(() => {
+      if (performance.now() - cameAt > maxWaitMs) throw unavailable('a password waited too long to be hashed')
+      return work()
+    })
   }
   return {
     hash: async (password) => inTurn(() => Bun.password.hash(password, { algorithm: 'bcrypt', cost: COST })),

@@ -2,6 +2,9 @@ import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, w
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
 
+/** The secret cannot be used; the message says why, for whoever started the service. */
+export class SecretError extends Error {}
+
 /** A secret in `file`, unless there is one: a whole one or none, also when two processes do this at once. */
 const createSecret = (file: string): void => {
   const draft = `${file}.${crypto.randomUUID()}`
@@ -27,7 +30,7 @@ const keptSecret = (dataDir: string): { secret: string; file: string } => {
   if (!existsSync(file)) createSecret(file)
   const secret = readFileSync(file, 'utf8')
   // With an empty or a short one anybody could make tokens.
-  if (secret.length < 32) throw new Error(`${file} holds no secret: delete it for a new one`)
+  if (secret.length < 32) throw new SecretError(`${file} holds no secret: delete it for a new one`)
   return { secret, file }
 }
 

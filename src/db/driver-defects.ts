@@ -9,7 +9,9 @@ import { isTransient } from './sqlstate.ts'
  * Everything else that nobody caught is a defect, and must end the process.
  */
 export const isDriverDefect = (error: unknown): boolean => {
-  if (error instanceof TypeError) return /null.*socket\.write|socket\.write.*null/.test(error.message)
+  // In the executable the variable has another name.
+  if (error instanceof TypeError)
+    return /^null is not an object \(evaluating '\w+\.write\b/.test(error.message)
   const isDrivers = error instanceof postgres.PostgresError || (error instanceof Error && 'query' in error)
   return isDrivers && isTransient(error)
 }

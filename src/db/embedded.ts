@@ -52,15 +52,26 @@ const lockDirectory = (dataDir: string): Sqlite => {
   }
 }
 
-const startWorker = async (directory: string): Promise<Worker> => {
-  const worker = new Worker(new URL('./embedded.worker.ts', import.meta.url).href)
+/** The worker's file; the executable has all other modules in one, `main`, and this beside it. */
+const workerUrl = new URL(
+  import.meta.path.endsWith('embedded.ts') ? './embedded.worker.ts' : './db/embedded.worker.ts',
+  import.meta.url,
+)
+
+/** A thread with the engine, and the same once the engine runs. */
+interface Engine {
+  worker: Worker
+  ready: Promise<Worker>
+}
+
+const startEngine = (directory: string): Engine => {
+  const worker = new Worker(workerUrl.href)
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   worker.onmessage = ({ data }: MessageEvent<'ready' | { failure: string }>) =>
     data === 'ready' ? resolve() : reject(new EmbeddedDatabaseError(data.failure))
   worker.onerror = ({ message }) => reject(new EmbeddedDatabaseError(message))
   worker.postMessage(directory)
-  await promise
-  return worker
+  return { worker, ready: promise.then(() => worker) }
 }
 
 /** An embedded PostgreSQL. */
@@ -98,14 +109,18 @@ export const openEmbedded = (dataDir: string, log: Log): EmbeddedDatabase => {
   const lock = lockDirectory(dataDir)
   const directory = join(dataDir, 'postgres')
 
-  let worker: Promise<Worker> | undefined
+  let engine: Engine | undefined
   const running = (): Promise<Worker> => {
-    worker ??= sayWhenSlow(startWorker(directory), directory, log)
-    worker.then(
-      (started) => started.addEventListener('close', () => (worker = undefined)),
-      () => (worker = undefined),
-    )
-    return worker
+    if (!engine) {
+      const started = startEngine(directory)
+      const forget = () => {
+        if (engine === started) engine = undefined
+      }
+      engine = started
+      started.worker.addEventListener('close', forget)
+      sayWhenSlow(started.ready, directory, log).catch(forget)
+    }
+    return engine.ready
   }
   running()
 
@@ -113,8 +128,8 @@ export const openEmbedded = (dataDir: string, log: Log): EmbeddedDatabase => {
     started: running,
     socket: async () => new WorkerSocket(await running()),
     async close() {
-      const started = await worker?.catch(() => undefined)
-      started?.terminate()
+      // Also in the middle of making the database, which the next start then does again.
+      engine?.worker.terminate()
       lock.close()
     },
   }

@@ -1,4 +1,7 @@
-import { PGlite } from '@electric-sql/pglite'
+import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
+import initdb from '@electric-sql/pglite/initdb.wasm' with { type: 'file' }
+import data from '@electric-sql/pglite/pglite.data' with { type: 'file' }
+import engine from '@electric-sql/pglite/pglite.wasm' with { type: 'file' }
 
 /**
  * PGlite on a thread of its own: a slow query would otherwise stall every request. It speaks PostgreSQL's wire
@@ -8,9 +11,22 @@ import { PGlite } from '@electric-sql/pglite'
  */
 declare const self: Worker
 
+const compile = async (path: string) => WebAssembly.compile(await Bun.file(path).arrayBuffer())
+
+/** PGlite would look for its files beside its code, where the executable has none. */
+const openDatabase = async (dataDir: string): Promise<PGlite> => {
+  const [pgliteWasmModule, initdbWasmModule] = await Promise.all([engine, initdb].map(compile))
+  return PGlite.create({
+    dataDir,
+    fsBundle: Bun.file(data),
+    pgliteWasmModule,
+    initdbWasmModule,
+  } as PGliteOptions)
+}
+
 self.onmessage = async ({ data: dataDir }: MessageEvent<string>) => {
   try {
-    const database = await PGlite.create(dataDir)
+    const database = await openDatabase(dataDir)
     let last: Promise<unknown> = Promise.resolve()
     self.onmessage = ({ data }: MessageEvent<Uint8Array>) => {
       last = last.then(() =>

@@ -1,15 +1,12 @@
-import { join } from 'node:path'
-import { readMigrationFiles } from 'drizzle-orm/migrator'
+import { PgDialect, type PgSession } from 'drizzle-orm/pg-core'
 import { drizzle } from 'drizzle-orm/postgres-js'
-import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator'
 import type { Sql } from 'postgres'
 import type { Database } from './client.ts'
+import { migrations } from './migration-files.ts'
 import { errorCode, UNDEFINED_TABLE } from './sqlstate.ts'
 
-const migrationsFolder = join(import.meta.dir, 'migrations')
-
 /** When the newest migration of this program was made, in milliseconds since 1970: its name in the database. */
-const newestMigration = Math.max(...readMigrationFiles({ migrationsFolder }).map((m) => m.folderMillis))
+const newestMigration = Math.max(...migrations.map(({ folderMillis }) => folderMillis))
 
 /** An arbitrary number; what matters is that every replica asks for the same lock. */
 const MIGRATION_LOCK = 7_263_548_190
@@ -39,7 +36,12 @@ export const migrate = async (client: Sql): Promise<void> => {
   if (isUpToDate(await newestApplied(client).catch(hasNoTables))) return
   await client`begin`
   await client`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
-  await applyMigrations(drizzle(client), { migrationsFolder })
+  // What drizzle's `migrate` does, but that reads the files itself.
+  await new PgDialect().migrate(
+    migrations,
+    drizzle(client)._.session as unknown as PgSession,
+    'src/db/migrations',
+  )
 }
 
 /** True when the database has the tables this program was written for; one round trip. */

@@ -5,12 +5,14 @@ import { requestContext } from './context.ts'
 import type { CrossOrigin } from './cors.ts'
 import type { Metrics } from './metrics.ts'
 import { statusOf, toAppError, toProblem } from './problem.ts'
+import type { ServerTiming } from './server-timing.ts'
 
 export interface AnswerOptions {
   crossOrigin: CrossOrigin
   validationErrorStatus: 400 | 422
   log: Log
   metrics: Metrics | undefined
+  timing: ServerTiming | undefined
   /** The methods that a path takes; none for one that does not exist. */
   allowedMethods: (path: string) => string[]
 }
@@ -25,6 +27,7 @@ export const answers = ({
   validationErrorStatus,
   log,
   metrics,
+  timing,
   allowedMethods,
 }: AnswerOptions) =>
   new Elysia({ name: 'answers' })
@@ -72,6 +75,7 @@ export const answers = ({
         if (responseValue === undefined) delete headers['content-type']
 
         const durationMs = Math.round((performance.now() - arrivedAt) * 1000) / 1000
+        if (timing) headers['server-timing'] = timing.header(durationMs)
         metrics?.observe(request.method, route ?? 'none', status, durationMs)
         log[status < 500 ? 'info' : 'warn']('request', {
           method: request.method,

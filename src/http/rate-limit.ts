@@ -53,7 +53,7 @@ const queryClient = ({ sql, run }: Database) => ({
 })
 
 /** How long an attempt may wait for its turn: less than the time after which an idle connection is cut. */
-const MAX_WAIT_MS = 8000
+const MAX_WAIT_MS = 5000
 
 const rateLimit = (limiter: RateLimiterAbstract, sweep: () => void): RateLimit => {
   const turns = new Map<string, Promise<void>>()

@@ -39,7 +39,7 @@ describe('hashing', () => {
   test('runs as many at once as it may, keeps as many waiting as it may, and refuses the next', async () => {
     const { hash, release } = holdHashes()
     const verify = spyOn(Bun.password, 'verify')
-    const hasher = createPasswordHasher({ concurrency: 2, maxWaiting: 3 })
+    const hasher = createPasswordHasher({ concurrency: 2, maxWaiting: 3, maxWaitMs: 60_000 })
     const taken = Array.from({ length: 5 }, () => hasher.hash(PASSWORD))
     const refused = { code: 'unavailable', headers: { 'retry-after': expect.stringMatching(/^[1-9]\d*$/) } }
     expect(await hasher.hash(PASSWORD).catch((error) => error)).toMatchObject(refused)
@@ -52,15 +52,24 @@ describe('hashing', () => {
     expect(await hasher.hash(PASSWORD)).toStartWith('$2b$')
   })
 
+  test('refuses what has waited too long, without hashing it', async () => {
+    const hash = spyOn(Bun.password, 'hash')
+    // Whatever the wait, it is longer than this.
+    const hasher = createPasswordHasher({ concurrency: 1, maxWaiting: 5, maxWaitMs: -1 })
+    const late = await hasher.hash(PASSWORD).catch((error) => error)
+    expect(late).toMatchObject({ code: 'unavailable', headers: { 'retry-after': '1' } })
+    expect(hash).not.toHaveBeenCalled()
+  })
+
   test('goes on after a hash that could not be compared', async () => {
-    const hasher = createPasswordHasher({ concurrency: 1, maxWaiting: 5 })
+    const hasher = createPasswordHasher({ concurrency: 1, maxWaiting: 5, maxWaitMs: 60_000 })
     spyOn(Bun.password, 'verify').mockRejectedValueOnce(new Error('no hash'))
     expect(await hasher.verify(PASSWORD, 'x').catch((error) => error)).toMatchObject({ message: 'no hash' })
     expect(await hasher.verify(PASSWORD, await cheapHash(PASSWORD))).toBe(true)
   })
 
   test('never takes the comparison for an unknown email to be right', async () => {
-    const hasher = createPasswordHasher({ concurrency: 1, maxWaiting: 5 })
+    const hasher = createPasswordHasher({ concurrency: 1, maxWaiting: 5, maxWaitMs: 60_000 })
     spyOn(Bun.password, 'verify').mockResolvedValueOnce(true)
     expect(await hasher.verify(PASSWORD, undefined)).toBe(false)
   })

@@ -125,6 +125,14 @@ describeAccounts('a weak password', ({ signUp, engine }) => {
       expect(await storedUsers(engine, email)).toEqual([])
     })
 
+  test('is the email also where the email is what has capital letters', async () => {
+    for (const password of [email, localPart]) {
+      const { status, json } = await signUp({ email: email.toUpperCase(), password })
+      expect(status).toBe(400)
+      expect(json.errors).toEqual([{ field: 'password', message: 'must not be the email' }])
+    }
+  })
+
   test('costs no hash: many are refused in a row, and each counts for the limit', async () => {
     const from = newAddress()
     const statuses = []

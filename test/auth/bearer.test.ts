@@ -107,3 +107,31 @@ describe('a request with a bearer token', () => {
     expect(statements()).toBe(0)
   })
 })
+
+describe('a request without a valid token, to any of the tasks', () => {
+  const { ask, statements } = authentication()
+  const requests: [string, string, string | undefined][] = [
+    ['GET', '/api/tasks', undefined],
+    ['GET', '/api/tasks?limit=nonsense', undefined],
+    ['POST', '/api/tasks', '{"title":"x"}'],
+    ['POST', '/api/tasks', '{"title":'],
+    ['GET', '/api/tasks/1', undefined],
+    ['PUT', '/api/tasks/1', '{"title":"x"}'],
+    ['PATCH', '/api/tasks/1', '{"completed":true}'],
+    ['PATCH', '/api/tasks/1/complete', undefined],
+    ['DELETE', '/api/tasks/nonsense', undefined],
+    ['OPTIONS', '/api/tasks', undefined],
+    ['POST', '/api/tasks/1', undefined],
+  ]
+
+  test.each(requests)(
+    'is 401 before anything else and asks the database nothing: %s %s',
+    async (method, path, body) => {
+      for (const target of [path, path.replace('/api/tasks', '/api/alice/tasks')]) {
+        expect(await ask(undefined, method, target, body)).toMatchObject(MISSING)
+        expect(await ask('Bearer nonsense', method, target, body)).toMatchObject(REFUSED)
+      }
+      expect(statements()).toBe(0)
+    },
+  )
+})

@@ -149,7 +149,7 @@ describe('an issuer that goes down', () => {
 })
 
 describe('an issuer that hangs', () => {
-  test('is waited for no longer than the fetch may take, and then no more', async () => {
+  test.concurrent('is waited for no longer than the fetch may take, and then no more', async () => {
     await using issuer = await startIssuer([first])
     const service = authentication({ jwksUrl: issuer.url })
     const { present, clock } = service
@@ -175,7 +175,7 @@ describe('an issuer that hangs', () => {
     end(new Response())
   })
 
-  test('in the middle of its answer is given up as well', async () => {
+  test.concurrent('in the middle of its answer is given up as well', async () => {
     await using issuer = await startIssuer([first])
     issuer.answer = () =>
       new Response(

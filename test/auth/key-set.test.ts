@@ -33,6 +33,26 @@ describe('the key set', () => {
     expect(issuer.requests).toBe(1)
   })
 
+  test('is fetched once also when the issuer takes long and more tokens come meanwhile', async () => {
+    await using issuer = await startIssuer([first])
+    const { promise: mayAnswer, resolve: letAnswer } = Promise.withResolvers<void>()
+    const { promise: asked, resolve: wasAsked } = Promise.withResolvers<void>()
+    issuer.answer = async () => {
+      wasAsked()
+      await mayAnswer
+      return Response.json({ keys: issuer.keys })
+    }
+    const { present, claims, clock } = authentication({ jwksUrl: issuer.url })
+    const early = present(await first.sign(claims()))
+    await asked
+    clock.advance(2 * SECOND_MS)
+    const late = present(await first.sign(claims({ sub: 'bob' })))
+    letAnswer()
+    expect(await early).toMatchObject(letPast('alice'))
+    expect(await late).toMatchObject(letPast('bob'))
+    expect(issuer.requests).toBe(1)
+  })
+
   test('is used for 10 minutes, and fetched again then', async () => {
     await using issuer = await startIssuer([first])
     const { present, claims, clock } = authentication({ jwksUrl: issuer.url })

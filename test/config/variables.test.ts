@@ -49,6 +49,7 @@ const DEFAULTS: Config = {
   deleteStatus: 204,
   maxBodyBytes: 65_536,
   metricsToken: undefined,
+  serverTiming: true,
   logLevel: 'info',
   shutdownTimeoutMs: 10_000,
 }
@@ -78,6 +79,7 @@ const EVERY_VARIABLE = [
   'DATABASE_TIMEOUT_MS',
   'DATABASE_PREPARE',
   'METRICS_TOKEN',
+  'SERVER_TIMING',
   'LOG_LEVEL',
   'SHUTDOWN_TIMEOUT_MS',
 ]
@@ -117,6 +119,7 @@ describe('the configuration', () => {
         DELETE_STATUS: '200',
         MAX_BODY_BYTES: '1000',
         METRICS_TOKEN: '0123456789abcdef',
+        SERVER_TIMING: 'true',
         LOG_LEVEL: 'debug',
         SHUTDOWN_TIMEOUT_MS: '2000',
       }),
@@ -143,6 +146,7 @@ describe('the configuration', () => {
       deleteStatus: 200,
       maxBodyBytes: 1000,
       metricsToken: '0123456789abcdef',
+      serverTiming: true,
       logLevel: 'debug',
       shutdownTimeoutMs: 2000,
     })
@@ -180,6 +184,7 @@ describe('a number', () => {
 describe('a boolean', () => {
   const booleans: [string, keyof Config][] = [
     ['SIGNUP_ENABLED', 'signupEnabled'],
+    ['SERVER_TIMING', 'serverTiming'],
     ['MIGRATE_ON_START', 'migrateOnStart'],
     ['TRUST_PROXY', 'trustProxy'],
     ['DATABASE_PREPARE', 'databasePrepare'],

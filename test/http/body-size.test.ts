@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => service.stop(), 30_000)
 
 const head = (headers: string, { method = 'POST', path = '/api/tasks' } = {}) =>
-  `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n`
+  `${method} ${path} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`
 
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 const chunks = (text: string, size: number) =>
@@ -110,7 +110,7 @@ test('a body too large is of no interest to who may not send one', async () => {
 })
 
 test('a client that waits for 100 Continue is answered', async () => {
-  const headers = `${authorization}${json}Content-Length: 13\r\nExpect: 100-continue\r\n`
+  const headers = `${authorization}${json}Content-Length: 13\r\nExpect: 100-continue\r\nConnection: close\r\n`
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   let received = ''
   let sent = false

@@ -52,7 +52,6 @@ describeApi('methods', (api) => {
   test('on a path that does not exist are 404, and have no Allow', async () => {
     const user = newUserId()
     for (const path of [
-      '/',
       '/nowhere',
       '/api',
       '/api/x',

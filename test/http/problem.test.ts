@@ -27,7 +27,6 @@ describeApi('an error', (api) => {
       ],
       ['GET', '/api/nobody/tasks', { as }, [403, 'forbidden', 'These tasks belong to another user']],
       ['GET', '/nowhere?x=1', {}, [404, 'not_found', 'Not found']],
-      ['GET', '/', {}, [404, 'not_found', 'Not found']],
       ['GET', '/api', { as }, [404, 'not_found', 'Not found']],
       ['GET', `${path}0000?x=1`, { as }, [404, 'not_found', 'Not found']],
       ['POST', '/health', {}, [405, 'method_not_allowed', 'This resource does not take that method']],

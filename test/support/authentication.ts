@@ -35,8 +35,8 @@ export interface AuthenticationOptions {
 
 export interface Authentication {
   clock: Clock
-  /** Sends this `Authorization` header, or none, to a path that is 404 for whoever is let past. */
-  ask(authorization?: string): Promise<Decision>
+  /** Sends this `Authorization` header, or none; by default to a path that is 404 for whoever is let past. */
+  ask(authorization?: string, method?: string, path?: string, body?: string): Promise<Decision>
   /** Sends a bearer token. */
   present(token: string): Promise<Decision>
   /** Claims of a user that are good for an hour. */
@@ -53,6 +53,9 @@ export interface Authentication {
 export const letPast = (user: string) => ({ status: 404, code: 'not_found', user })
 
 export const INVALID_CHALLENGE = 'Bearer error="invalid_token", error_description="The token is not valid"'
+
+/** Nothing is there. */
+const NOWHERE = '/api/nothing-is-here'
 
 /** Refused as a token that is not valid. */
 export const REFUSED = {
@@ -108,10 +111,12 @@ export const authentication = (options: AuthenticationOptions = {}): Authenticat
     exp: clock.seconds() + 3600,
     ...more,
   })
-  const ask = async (authorization?: string): Promise<Decision> => {
+  const ask: Authentication['ask'] = async (authorization, method = 'GET', path = NOWHERE, body) => {
     const requestId = crypto.randomUUID()
     const response = await app.handle(
-      new Request('http://localhost/api/nothing-is-here', {
+      new Request(`http://localhost${path}`, {
+        method,
+        ...(body !== undefined && { body }),
         headers: { 'x-request-id': requestId, ...(authorization !== undefined && { authorization }) },
       }),
     )

@@ -25,6 +25,8 @@ export interface Service {
 export interface ServiceOptions {
   /** A module that is run before the service's own. */
   preload?: string
+  /** What is started; the sources when absent. */
+  command?: string[]
 }
 
 /** The process ended before `/health` answered. */
@@ -42,22 +44,24 @@ export class StartFailed extends Error {
 const repository = join(import.meta.dir, '..', '..')
 
 /**
- * Runs `bun src/main.ts` as its own process and resolves when `/health` answers 200. Its environment is `env`
- * and nothing else but PATH, HOME and, where `env` does not say, a free PORT, HOST=127.0.0.1 and a DATA_DIR of
- * its own; its working directory is new and empty, so that no `.env` of the developer reaches it.
+ * Runs `bun src/main.ts`, or another command, as its own process and resolves when `/health` answers 200. Its
+ * environment is `env` and nothing else but PATH, HOME and, where `env` does not say, a free PORT,
+ * HOST=127.0.0.1 and a DATA_DIR of its own; its working directory is new and empty, so that no `.env` of the
+ * developer reaches it.
  *
  * @throws StartFailed
  */
 export async function startService(
   env: Record<string, string>,
-  { preload }: ServiceOptions = {},
+  { preload, command }: ServiceOptions = {},
 ): Promise<Service> {
   const directory = temporaryDirectory('todo-service')
   const port = Number(env.PORT ?? (await freePort()))
   const inherited = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' }
   const defaults = { HOST: '127.0.0.1', PORT: String(port), DATA_DIR: join(directory.path, 'data') }
   const preloaded = preload ? ['--preload', preload] : []
-  const child = Bun.spawn([process.execPath, ...preloaded, join(repository, 'src', 'main.ts')], {
+  const sources = [process.execPath, ...preloaded, join(repository, 'src', 'main.ts')]
+  const child = Bun.spawn(command ?? sources, {
     cwd: directory.path,
     env: { ...inherited, ...defaults, ...env },
     stdin: 'ignore',

@@ -10,8 +10,8 @@ export interface RawAnswer {
 }
 
 /**
- * Writes parts to a connection as they are, and reads the first answer until the server closes it (say
- * `Connection: close`). Nothing normalises what is sent.
+ * Writes parts to a connection as they are, and reads the first answer: all that its Content-Length tells, or
+ * all until the server closes (to a HEAD, say `Connection: close`). Nothing normalises what is sent.
  */
 export const exchange = (port: number, ...parts: (string | Uint8Array)[]): Promise<RawAnswer> => {
   const { promise, resolve, reject } = Promise.withResolvers<RawAnswer>()
@@ -19,9 +19,15 @@ export const exchange = (port: number, ...parts: (string | Uint8Array)[]): Promi
   const socket = connect({ host: '127.0.0.1', port }, () => {
     for (const part of parts) socket.write(typeof part === 'string' ? Buffer.from(part, 'latin1') : part)
   })
-  socket.on('data', (chunk: Buffer) => received.push(chunk))
-  // A server that has answered may reset a connection on which it left bytes unread.
-  socket.on('error', (error) => (received.length > 0 ? resolve(parse(received)) : reject(error)))
+  socket.on('data', (chunk: Buffer) => {
+    received.push(chunk)
+    const answer = parse(received)
+    if (answer.status === 0 || Buffer.byteLength(answer.body) !== Number(answer.headers['content-length']))
+      return
+    resolve(answer)
+    socket.destroy()
+  })
+  socket.on('error', reject)
   socket.on('close', () => resolve(parse(received)))
   return promise
 }
@@ -29,6 +35,7 @@ export const exchange = (port: number, ...parts: (string | Uint8Array)[]): Promi
 const parse = (received: Buffer[]): RawAnswer => {
   const text = Buffer.concat(received).toString()
   const end = text.indexOf('\r\n\r\n')
+  if (end === -1) return { status: 0, headers: {}, body: '' }
   const [statusLine = '', ...lines] = text.slice(0, end).split('\r\n')
   const headers: Record<string, string> = {}
   for (const line of lines) {
