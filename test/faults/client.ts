@@ -93,7 +93,7 @@ export class Client {
 
   async #createKeyed(creation: KeyedCreation): Promise<void> {
     const answer = await this.#post(creation)
-    if (!answer) return
+    if (!answer) return this.ledger.leaveCreationOpen(creation.state)
     creation.answer = answer
     this.ledger.acknowledgeCreation(creation.state, answer)
   }

@@ -20,5 +20,21 @@ const workerDies = underLoad({
   },
 })
 
+const workerStalls = underLoad({
+  name: 'the embedded engine does not answer for 4 s',
+  route: 'embedded',
+  service: { preload: join(import.meta.dir, 'stall-worker.preload.ts') },
+  recoveryLimitSeconds: 5,
+  clients: 16,
+  requestsPerSecond: 60,
+  feltAs: 'unavailable',
+  async inject({ stage, recoveries }) {
+    stage.service.signal('SIGUSR2')
+    await Bun.sleep(4000)
+    await recoveries.end()
+    await Bun.sleep(2000)
+  },
+})
+
 /** The engine inside of the service fails. */
-export const embeddedFaults: Fault[] = [workerDies]
+export const embeddedFaults: Fault[] = [workerDies, workerStalls]

@@ -56,6 +56,7 @@ export class Ledger {
     if (this.#tasks.has(answer.id) || this.#deleted.has(answer.id))
       this.wrong.push(`a new task got the id ${answer.id} of another`)
     this.#expectEqual(`created ${answer.id}`, expected, answer)
+    this.#open.delete(expected.title)
     this.#tasks.set(answer.id, { state: stateOf(answer), isUncertain: false, unanswered: [] })
   }
 
@@ -118,7 +119,6 @@ export class Ledger {
     if (this.#deleted.has(answer.id)) this.wrong.push(`task ${answer.id} was deleted and is back`)
     else if (!opened) this.wrong.push(`task ${answer.id} was made by nobody: ${show(answer)}`)
     else this.acknowledgeCreation(opened, answer)
-    this.#open.delete(answer.title)
   }
 
   #forget(id: number): void {

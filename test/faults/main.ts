@@ -10,6 +10,13 @@ const words = process.argv.slice(2)
 const chosen = faults.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)))
 if (chosen.length === 0) throw new Error(`No fault is called ${words.join(' or ')}`)
 
+/** Whatever hangs: a suite that does not end tells nobody anything. */
+const limitMinutes = 10
+const timer = setTimeout(() => {
+  console.error(`Not done within ${limitMinutes} minutes`)
+  process.exit(1)
+}, limitMinutes * 60_000)
+
 const rows: Row[] = []
 for (const fault of chosen) {
   const startedAt = performance.now()
@@ -19,5 +26,6 @@ for (const fault of chosen) {
   console.log(`${isGood(row) ? 'ok    ' : 'FAILED'} ${fault.name} (${seconds} s)`)
   console.log(remarks(row))
 }
+clearTimeout(timer)
 console.log(table(rows))
 process.exitCode = rows.every(isGood) ? 0 : 1

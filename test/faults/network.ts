@@ -74,6 +74,25 @@ const interrupted = underLoad({
   },
 })
 
+/** Connecting takes so long that the request that it was begun for may be given up before. */
+const slowToConnect = underLoad({
+  name: 'network delays by 150 ms each way and cuts each 2 s',
+  route: 'proxy',
+  env: { DATABASE_POOL_MAX: '3' },
+  feltAs: 'unavailable',
+  async inject({ stage, recoveries }) {
+    stage.proxy.delay(150)
+    for (let time = 0; time < 4; time += 1) {
+      stage.proxy.cutAll()
+      await Bun.sleep(2000)
+    }
+    await stage.proxy.pass()
+    await recoveries.end()
+    // Long enough for what is still being connected, and for every request that waits for it.
+    await Bun.sleep(4000)
+  },
+})
+
 const halfClosed = underLoad({
   name: 'network half-closes each second',
   route: 'proxy',
@@ -88,4 +107,12 @@ const halfClosed = underLoad({
 })
 
 /** The way between service and server fails. */
-export const networkFaults: Fault[] = [cut, interrupted, vanished, slow, slowAndFull, halfClosed]
+export const networkFaults: Fault[] = [
+  cut,
+  interrupted,
+  vanished,
+  slow,
+  slowAndFull,
+  slowToConnect,
+  halfClosed,
+]

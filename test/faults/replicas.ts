@@ -25,7 +25,7 @@ const migrating = (route: Route, name: string): Fault =>
   })
 
 const balanced = underLoad({
-  name: 'three replicas behind nginx and PgBouncer, one killed and restarted',
+  name: 'three replicas behind nginx and PgBouncer, each killed in turn',
   route: 'pgbouncer',
   isBehindBalancer: true,
   excuses: ['refused', 'cut'],

@@ -1,3 +1,4 @@
+import postgres from 'postgres'
 import { type HttpAnswer, HttpConnection } from '../support/http-connection.ts'
 import type { Service } from '../support/process.ts'
 import { tokenOf } from './load.ts'
@@ -16,7 +17,10 @@ const terminated = underLoad({
     const { service } = stage
     const slow = await startSlowRequest(stage)
     const ended = terminate(stage, service)
+    // Well after the listener has closed.
+    const released = Bun.sleep(1300).then(slow.release)
     await readinessEnds(stage, service, () => load.stop())
+    await released
     const answer = await slow.answer
     if (answer.status !== 200) stage.failures.push(`the request under way was answered ${answer.status}`)
     await ended
@@ -75,26 +79,39 @@ const killed = underLoad({
   },
 })
 
+/** A request under way. */
+interface SlowRequest {
+  answer: Promise<HttpAnswer>
+  /** Lets it come to its end. */
+  release(): Promise<void>
+}
+
 /**
- * A request that needs more than a second, because its task's row is locked by somebody else. Resolves when it
- * has certainly reached the database.
+ * A request that waits in the database, because its task's row is locked by somebody else. Resolves when it
+ * has certainly got there.
  */
-async function startSlowRequest({ postgres, service }: Stage): Promise<{ answer: Promise<HttpAnswer> }> {
+async function startSlowRequest({ postgres: server, service }: Stage): Promise<SlowRequest> {
   const connection = new HttpConnection(service.url)
   const headers = { Authorization: `Bearer ${tokenOf('patient')}` }
   const body = { title: 'slow' }
   const created = await connection.send({ method: 'POST', path: '/api/tasks', headers, body }, 5000)
   const { id } = JSON.parse(created.text)
-  const isWaitingFor = async (event: string) =>
-    (await postgres.psql(
-      `select pid from pg_stat_activity where datname = current_database() and ${event}`,
-    )) !== ''
-  postgres.psql(`begin; select from tasks where id = ${id} for update; select pg_sleep(1.5)`)
-  while (!(await isWaitingFor("wait_event = 'PgSleep'"))) await Bun.sleep(5)
+  const pool = postgres(server.url(), { max: 1 })
+  const locker = await pool.reserve()
+  await locker`begin`
+  await locker`select from tasks where id = ${id} for update`
   const change = { method: 'PATCH', path: `/api/tasks/${id}/complete`, headers, body: { completed: true } }
   const answer = connection.send(change, 10_000)
-  while (!(await isWaitingFor("wait_event_type = 'Lock'"))) await Bun.sleep(5)
-  return { answer }
+  while ((await locker`select from pg_stat_activity where wait_event_type = 'Lock'`).length === 0)
+    await Bun.sleep(5)
+  return {
+    answer,
+    async release() {
+      await locker`commit`
+      locker.release()
+      await pool.end()
+    },
+  }
 }
 
 /** The first answer after the signal says that the service is not ready, and so does every later one. */
