@@ -15,6 +15,12 @@ import { createLog, type Log } from './log.ts'
 /** How many statements may wait for each connection before more are refused: a fraction of a second's work. */
 const PENDING_PER_CONNECTION = 200
 
+/**
+ * How long the pool may take to say goodbye. No request waits for it any more by then, but a connection that the
+ * driver lost track of (see `db/driver-defects`) never would.
+ */
+const CLOSE_TIMEOUT_MS = 1000
+
 /** How long the listener stays open after SIGTERM, so that balancers see that the service is not ready. */
 const NOTICE_MS = 1000
 
@@ -111,7 +117,7 @@ const start = async (config: Config, log: Log) => {
     )
     if (signal === 'SIGTERM') await Bun.sleep(Math.min(NOTICE_MS, config.shutdownTimeoutMs / 2))
     await server?.stop()
-    await database.close(config.shutdownTimeoutMs)
+    await database.close(CLOSE_TIMEOUT_MS)
     await source.close()
     clearTimeout(timeout)
     log.info('stopped')

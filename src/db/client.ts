@@ -19,6 +19,8 @@ const isoTime = (text: string): string =>
     ? `${text.slice(0, 10)}T${text.slice(11, 26)}Z`
     : `${text.slice(0, 10)}T${text.slice(11, 19)}.${text.slice(20, -3).padEnd(6, '0')}Z`
 
+export type { PendingQuery } from 'postgres'
+
 /** A client of the driver, with values as this service has them. */
 export type ClientSql = Sql<{ bigint: number; date: string }>
 type ClientOptions = Options<typeof types>

@@ -1,5 +1,4 @@
-import type { PendingQuery } from 'postgres'
-import type { Database } from '../db/client.ts'
+import type { Database, PendingQuery } from '../db/client.ts'
 import type { NewTask, TaskChange, TaskFilter, TaskReply, TaskStatus } from './schema.ts'
 
 /** The versions of a task that a change is allowed on: any, or one of these (as in `updated_at`). */
