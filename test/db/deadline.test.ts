@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { loadConfig } from '../../src/config.ts'
+import { createDatabase, type Database } from '../../src/db/client.ts'
+import { databaseSource } from '../../src/db/source.ts'
+import { AppError } from '../../src/errors.ts'
+import { createLog } from '../../src/log.ts'
+import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+
+const log = createLog({ level: 'silent', format: 'json' })
+
+/** What a promise was rejected with. */
+const refusal = async (promise: Promise<unknown>): Promise<AppError> => {
+  try {
+    await promise
+  } catch (error) {
+    if (error instanceof AppError) return error
+    throw error
+  }
+  throw new Error('it was not refused')
+}
+
+// The embedded engine can neither cancel nor be suspended.
+describe.if(findPostgres() !== null)('a statement', () => {
+  let server: PostgresServer
+  const databases: Database[] = []
+
+  const databaseWith = (timeoutMs: number, maxPending: number): Database => {
+    const config = loadConfig({ DATABASE_URL: server.url(), DATABASE_TIMEOUT_MS: String(timeoutMs) })
+    const source = databaseSource(config, log)
+    const database = createDatabase({
+      connect: () => source.connect(2),
+      poolMax: 2,
+      timeoutMs,
+      maxPending,
+      log,
+    })
+    database.open()
+    databases.push(database)
+    return database
+  }
+
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(async () => {
+    for (const database of databases) await database.close(100)
+    await server.remove()
+  })
+
+  test('that takes too long is unavailable, and is cancelled on the server', async () => {
+    const { sql, run, stats } = databaseWith(300, 10)
+    const { code, reason, headers } = await refusal(run(sql`select pg_sleep(60)`))
+    expect({ code, reason, headers }).toEqual({
+      code: 'unavailable',
+      reason: 'the database did not answer in time',
+      headers: { 'retry-after': '1' },
+    })
+    const running = () =>
+      server.psql(
+        `select count(*) from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'`,
+      )
+    while ((await running()) !== '0') await Bun.sleep(10)
+    expect(stats()).toEqual({ running: 0, waiting: 0, refused: 0, expired: 1 })
+  })
+
+  test('beyond those that may wait is refused at once, and those that wait are not harmed', async () => {
+    const { sql, run, stats } = databaseWith(10_000, 3)
+    const admitted = [1, 2, 3].map((number) => run(sql`select ${number}::int as number, pg_sleep(0.1)`))
+    expect(stats()).toEqual({ running: 2, waiting: 1, refused: 0, expired: 0 })
+    const { code, reason } = await refusal((async () => run(sql`select 4`))())
+    expect({ code, reason }).toEqual({
+      code: 'unavailable',
+      reason: 'too many statements are waiting for the database',
+    })
+    expect((await Promise.all(admitted)).map(([row]) => row?.number)).toEqual([1, 2, 3])
+    expect(stats()).toEqual({ running: 0, waiting: 0, refused: 1, expired: 0 })
+  })
+
+  test('of a server that hangs is unavailable, and the next ones go over new connections', async () => {
+    const { sql, run } = databaseWith(300, 10)
+    await run(sql`select 1`)
+    server.suspend()
+    const { code } = await refusal(run(sql`select 2`))
+    expect(code).toBe('unavailable')
+    server.resume()
+    let answer: readonly Record<string, unknown>[] | undefined
+    while (!answer) answer = await run(sql`select 3 as number`).catch(() => undefined)
+    expect([...answer]).toEqual([{ number: 3 }])
+  })
+
+  test('before the database is open is refused, because the service is starting', async () => {
+    const source = databaseSource(loadConfig({ DATABASE_URL: server.url() }), log)
+    const database = createDatabase({
+      connect: () => source.connect(1),
+      poolMax: 1,
+      timeoutMs: 1000,
+      maxPending: 10,
+      log,
+    })
+    const { code, reason } = await refusal((async () => database.run(database.sql`select 1`))())
+    expect({ code, reason }).toEqual({ code: 'unavailable', reason: 'the service is starting' })
+  })
+})
