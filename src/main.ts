@@ -18,6 +18,9 @@ const PENDING_PER_CONNECTION = 200
 /** How long the listener stays open after SIGTERM, so that balancers see that the service is not ready. */
 const NOTICE_MS = 1000
 
+/** How long the database may take to say goodbye, when all requests are answered: it may be out of reach. */
+const GOODBYE_MS = 1000
+
 const fail = (log: Log, message: string): never => {
   log.error(message)
   log.flush()
@@ -111,7 +114,7 @@ const start = async (config: Config, log: Log) => {
     )
     if (signal === 'SIGTERM') await Bun.sleep(Math.min(NOTICE_MS, config.shutdownTimeoutMs / 2))
     await server?.stop()
-    await database.close(config.shutdownTimeoutMs)
+    await database.close(Math.min(GOODBYE_MS, config.shutdownTimeoutMs / 4))
     await source.close()
     clearTimeout(timeout)
     log.info('stopped')
