@@ -15,14 +15,11 @@ import { createLog, type Log } from './log.ts'
 /** How many statements may wait for each connection before more are refused: a fraction of a second's work. */
 const PENDING_PER_CONNECTION = 200
 
-/**
- * How long the pool may take to say goodbye. No request waits for it any more by then, but a connection that the
- * driver lost track of (see `db/driver-defects`) never would.
- */
-const CLOSE_TIMEOUT_MS = 1000
-
 /** How long the listener stays open after SIGTERM, so that balancers see that the service is not ready. */
 const NOTICE_MS = 1000
+
+/** How long the database may take to say goodbye, when all requests are answered: it may be out of reach. */
+const GOODBYE_MS = 1000
 
 const fail = (log: Log, message: string): never => {
   log.error(message)
@@ -117,7 +114,7 @@ const start = async (config: Config, log: Log) => {
     )
     if (signal === 'SIGTERM') await Bun.sleep(Math.min(NOTICE_MS, config.shutdownTimeoutMs / 2))
     await server?.stop()
-    await database.close(CLOSE_TIMEOUT_MS)
+    await database.close(Math.min(GOODBYE_MS, config.shutdownTimeoutMs / 4))
     await source.close()
     clearTimeout(timeout)
     log.info('stopped')

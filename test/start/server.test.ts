@@ -9,6 +9,7 @@ import { freePort } from '../support/ports.ts'
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { type Service, StartFailed, startService } from '../support/process.ts'
 import { runProgram } from '../support/program.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 /** A service on a PostgreSQL server: how it starts, waits, gives up and shares. */
 
@@ -263,6 +264,22 @@ describeServer('a service on a PostgreSQL server', () => {
       await waitForLine(service, 'cannot be reached yet')
       service.signal(signal)
       expect(await service.exited).toBe(0)
+    },
+    PATIENCE_MS,
+  )
+
+  test(
+    'stops with exit 0 also when the network to the database has fallen silent',
+    async () => {
+      const url = await postgres.createDatabase()
+      await using proxy = await startTcpProxy({ host: '127.0.0.1', port: postgres.port })
+      const service = await start({ DATABASE_URL: proxy.url(url), SHUTDOWN_TIMEOUT_MS: '4000' })
+      await service.ready()
+      const alice = clientFor(service.url, 'alice')
+      await Promise.all(Array.from({ length: 10 }, (_, index) => alice.create(`task ${index}`)))
+      proxy.blackHole()
+      expect(await interrupt(service)).toBe(0)
+      expect(service.log.at(-1)).toContain('stopped')
     },
     PATIENCE_MS,
   )
