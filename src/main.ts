@@ -91,7 +91,8 @@ const start = async (config: Config, log: Log) => {
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
   })
   const { server } = app
-  log.info(`listening on http://${config.host}:${server?.port}`, { environment: config.environment })
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host
+  log.info(`listening on http://${host}:${server?.port}`, { environment: config.environment })
   log.info(`database: ${source.description}`)
   if (config.database?.ignored.length)
     log.warn('DATABASE_URL has parameters that are ignored', { names: config.database.ignored.join(', ') })
