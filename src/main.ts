@@ -33,6 +33,7 @@ const start = async (config: Config, log: Log) => {
   const database = createDatabase({
     connect: () => source.connect(source.poolMax),
     poolMax: source.poolMax,
+    endEngine: source.endEngine,
     timeoutMs: config.databaseTimeoutMs,
     maxPending: config.databasePoolMax * PENDING_PER_CONNECTION,
     log,

@@ -144,6 +144,11 @@ export interface DatabaseOptions {
   connect: () => ClientSql
   /** How many connections a client has. */
   poolMax: number
+  /**
+   * Ends the embedded engine, for a statement of which it cannot be asked to cancel: what is left of it must not
+   * reach the next connection. A server is asked to cancel instead.
+   */
+  endEngine?: (() => void) | undefined
   /** How long a statement may wait and run. */
   timeoutMs: number
   /** How many statements may wait or run at once; one more is refused. */
@@ -162,6 +167,7 @@ const CANCEL_GRACE_MS = 1000
 export const createDatabase = ({
   connect,
   poolMax,
+  endEngine,
   timeoutMs,
   maxPending,
   log,
@@ -191,6 +197,7 @@ export const createDatabase = ({
   const replaceClient = (dead: ClientSql) => {
     if (dead !== client) return
     log.warn('the database does not answer: connecting anew')
+    endEngine?.()
     client = connect()
     void dead.end({ timeout: 0 }).catch(() => {})
   }
@@ -208,7 +215,7 @@ export const createDatabase = ({
         expire() {
           expired += 1
           reject(unavailable('the database did not answer in time'))
-          statement.cancel()
+          if (!endEngine) statement.cancel()
           const grace = setTimeout(replaceClient, CANCEL_GRACE_MS, usedClient)
           const answered = () => clearTimeout(grace)
           statement.then(answered, answered)

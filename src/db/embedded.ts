@@ -84,6 +84,8 @@ export interface EmbeddedDatabase {
    * @throws {EmbeddedDatabaseError} when it does not start
    */
   started(): Promise<unknown>
+  /** Ends the engine, as if it had died. */
+  endEngine(): void
   close(): Promise<void>
 }
 
@@ -126,6 +128,10 @@ export const openEmbedded = (dataDir: string, log: Log): EmbeddedDatabase => {
 
   return {
     started: running,
+    endEngine() {
+      engine?.worker.terminate()
+      engine = undefined
+    },
     socket: async () => new WorkerSocket(await running()),
     async close() {
       // Also in the middle of making the database, which the next start then does again.

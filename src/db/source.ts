@@ -13,6 +13,8 @@ export interface DatabaseSource {
   connect(poolMax: number): ClientSql
   /** How many connections a pool may have. */
   poolMax: number
+  /** Ends the embedded engine; the next connection starts it again. */
+  endEngine?: () => void
   /** Resolves when there is something to connect to: at once for a server, after its start for the engine. */
   started(): Promise<unknown>
   close(): Promise<void>
@@ -44,6 +46,7 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
     description: `embedded PostgreSQL in ${config.dataDir}`,
     connect: () => connectToEmbedded(embedded.socket, settings),
     poolMax: 1,
+    endEngine: embedded.endEngine,
     started: embedded.started,
     close: embedded.close,
   }
