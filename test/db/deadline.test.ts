@@ -77,7 +77,7 @@ describe.if(findPostgres() !== null)('a statement', () => {
   })
 
   test('of a server that hangs is unavailable, and the next ones go over new connections', async () => {
-    const { sql, run } = databaseWith(300, 10)
+    const { sql, run } = databaseWith(3000, 10)
     await run(sql`select 1`)
     server.suspend()
     const { code } = await refusal(run(sql`select 2`))
