@@ -4,7 +4,7 @@ import { chooseSecret, SecretError } from './auth/secret.ts'
 import { createTokenSigner } from './auth/sign.ts'
 import { createTokenVerifier } from './auth/token.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
-import { createDatabase } from './db/client.ts'
+import { createDatabase } from './db/database.ts'
 import { isDriverDefect } from './db/driver-defects.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { isMigrated } from './db/migrate.ts'
@@ -18,9 +18,6 @@ const PENDING_PER_CONNECTION = 200
 /** How long the listener stays open after SIGTERM, so that balancers see that the service is not ready. */
 const NOTICE_MS = 1000
 
-/** How long the database may take to say goodbye, when all requests are answered: it may be out of reach. */
-const GOODBYE_MS = 1000
-
 const fail = (log: Log, message: string): never => {
   log.error(message)
   log.flush()
@@ -31,9 +28,8 @@ const start = async (config: Config, log: Log) => {
   const { secret, origin } = chooseSecret(config)
   const source = databaseSource(config, log)
   const database = createDatabase({
-    connect: () => source.connect(source.poolMax),
-    poolMax: source.poolMax,
-    endEngine: source.endEngine,
+    connect: source.connect,
+    max: source.maxConnections,
     timeoutMs: config.databaseTimeoutMs,
     maxPending: config.databasePoolMax * PENDING_PER_CONNECTION,
     log,
@@ -116,7 +112,7 @@ const start = async (config: Config, log: Log) => {
     )
     if (signal === 'SIGTERM') await Bun.sleep(Math.min(NOTICE_MS, config.shutdownTimeoutMs / 2))
     await server?.stop()
-    await database.close(Math.min(GOODBYE_MS, config.shutdownTimeoutMs / 4))
+    await database.close()
     await source.close()
     clearTimeout(timeout)
     log.info('stopped')

@@ -4,7 +4,7 @@ import { buildApp } from '../src/app.ts'
 import { createTokenSigner } from '../src/auth/sign.ts'
 import { createTokenVerifier } from '../src/auth/token.ts'
 import { loadConfig } from '../src/config.ts'
-import { createDatabase } from '../src/db/client.ts'
+import { createDatabase } from '../src/db/database.ts'
 import { databaseSource } from '../src/db/source.ts'
 import { openApiDocument } from '../src/http/openapi.ts'
 import { localRateLimiter } from '../src/http/rate-limit.ts'
@@ -20,10 +20,9 @@ const timeless = { secret: 'x'.repeat(32), issuer: undefined, audience: undefine
 const appFor = (variables: Record<string, string>) => {
   const config = loadConfig({ DATABASE_URL: 'postgres://nobody@localhost/nothing', ...variables })
   const source = databaseSource(config, log)
-  const connect = () => source.connect(1)
   const app = buildApp({
     config,
-    database: createDatabase({ connect, poolMax: 1, timeoutMs: 1000, maxPending: 1, log }),
+    database: createDatabase({ connect: source.connect, max: 1, timeoutMs: 1000, maxPending: 1, log }),
     verifyToken: createTokenVerifier({ ...timeless, keySet: undefined }).verify,
     accounts: { sign: createTokenSigner({ ...timeless, ttlSeconds: 1 }), limiter: localRateLimiter },
     isReady: async () => false,

@@ -1,4 +1,5 @@
-import type { Database } from '../db/client.ts'
+import { fragment } from '../db/client.ts'
+import type { Database } from '../db/database.ts'
 import { violatedConstraint } from '../db/sqlstate.ts'
 import { AppError } from '../errors.ts'
 import type { UserReply } from './schema.ts'
@@ -18,14 +19,16 @@ export interface UserRepository {
   replaceHash(id: string, oldHash: string, newHash: string): Promise<void>
 }
 
-export const userRepository = ({ sql, run }: Database): UserRepository => {
-  const columns = sql`id, email, created_at`
+export const userRepository = ({ run }: Database): UserRepository => {
+  const columns = fragment`id, email, created_at`
   return {
     async create(id, email, passwordHash) {
       try {
-        const [user] = await run(sql<[UserReply]>`
-          insert into users (id, email, password_hash) values (${id}, ${email}, ${passwordHash})
-          returning ${columns}`)
+        const [user] = await run(
+          (sql) => sql<[UserReply]>`
+            insert into users (id, email, password_hash) values (${id}, ${email}, ${passwordHash})
+            returning ${columns}`,
+        )
         return user
       } catch (error) {
         throw violatedConstraint(error) === 'users_email_key' ? new AppError('email_taken') : error
@@ -33,17 +36,21 @@ export const userRepository = ({ sql, run }: Database): UserRepository => {
     },
 
     async findByEmail(email) {
-      const [found] = await run(sql<(UserReply & { password_hash: string })[]>`
-        select ${columns}, password_hash from users
-        where lower(email) = lower(${email}) and password_hash is not null`)
+      const [found] = await run(
+        (sql) => sql<(UserReply & { password_hash: string })[]>`
+          select ${columns}, password_hash from users
+          where lower(email) = lower(${email}) and password_hash is not null`,
+      )
       if (!found) return null
       const { password_hash: passwordHash, ...user } = found
       return { user, passwordHash }
     },
 
     async replaceHash(id, oldHash, newHash) {
-      await run(sql`
-        update users set password_hash = ${newHash} where id = ${id} and password_hash = ${oldHash}`)
+      await run(
+        (sql) => sql`
+          update users set password_hash = ${newHash} where id = ${id} and password_hash = ${oldHash}`,
+      )
     },
   }
 }

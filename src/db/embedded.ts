@@ -7,17 +7,24 @@ import type { Log } from '../log.ts'
 /** The embedded database cannot be used; the message says why, for whoever started the service. */
 export class EmbeddedDatabaseError extends Error {}
 
-/** PGlite's end of the wire, looking to the driver like a connected socket. */
+/**
+ * PGlite's end of the wire, looking to the driver like a connected socket. Without a goodbye its end is the
+ * engine's, too: what that still does, and half an answer, must not reach the next connection.
+ */
 class WorkerSocket extends Duplex {
   /** What postgres.js asks before it says goodbye. */
   readonly readyState = 'open'
   readonly #worker: Worker
+  #hasEngine = true
 
   constructor(worker: Worker) {
     super()
     this.#worker = worker
     worker.onmessage = ({ data }: MessageEvent<Uint8Array>) => this.push(Buffer.from(data))
-    worker.addEventListener('close', () => this.destroy())
+    worker.addEventListener('close', () => {
+      this.#hasEngine = false
+      this.destroy()
+    })
   }
 
   override _read() {}
@@ -30,6 +37,12 @@ class WorkerSocket extends Duplex {
   override _final(done: () => void) {
     done()
     this.destroy()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void) {
+    if (this.writableFinished || !this.#hasEngine) return done(error)
+    this.#worker.addEventListener('close', () => done(error))
+    this.#worker.terminate()
   }
 }
 
@@ -58,20 +71,25 @@ const workerUrl = new URL(
   import.meta.url,
 )
 
-/** A thread with the engine, and the same once the engine runs. */
+/** A thread with the engine. */
 interface Engine {
   worker: Worker
+  /** Resolves when the engine runs. */
   ready: Promise<Worker>
+  /** Resolves when the thread has ended, for whatever reason. */
+  ended: Promise<unknown>
 }
 
 const startEngine = (directory: string): Engine => {
   const worker = new Worker(workerUrl.href)
   const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const ended = new Promise((end) => worker.addEventListener('close', end))
+  ended.then(() => reject(new EmbeddedDatabaseError('The embedded database ended while it was starting')))
   worker.onmessage = ({ data }: MessageEvent<'ready' | { failure: string }>) =>
     data === 'ready' ? resolve() : reject(new EmbeddedDatabaseError(data.failure))
   worker.onerror = ({ message }) => reject(new EmbeddedDatabaseError(message))
   worker.postMessage(directory)
-  return { worker, ready: promise.then(() => worker) }
+  return { worker, ready: promise.then(() => worker), ended }
 }
 
 /** An embedded PostgreSQL. */
@@ -84,8 +102,6 @@ export interface EmbeddedDatabase {
    * @throws {EmbeddedDatabaseError} when it does not start
    */
   started(): Promise<unknown>
-  /** Ends the engine, as if it had died. */
-  endEngine(): void
   close(): Promise<void>
 }
 
@@ -119,7 +135,7 @@ export const openEmbedded = (dataDir: string, log: Log): EmbeddedDatabase => {
         if (engine === started) engine = undefined
       }
       engine = started
-      started.worker.addEventListener('close', forget)
+      started.ended.then(forget)
       sayWhenSlow(started.ready, directory, log).catch(forget)
     }
     return engine.ready
@@ -128,10 +144,6 @@ export const openEmbedded = (dataDir: string, log: Log): EmbeddedDatabase => {
 
   return {
     started: running,
-    endEngine() {
-      engine?.worker.terminate()
-      engine = undefined
-    },
     socket: async () => new WorkerSocket(await running()),
     async close() {
       // Also in the middle of making the database, which the next start then does again.

@@ -1,7 +1,7 @@
 import { PgDialect, type PgSession } from 'drizzle-orm/pg-core'
 import { drizzle } from 'drizzle-orm/postgres-js'
-import type { Sql } from 'postgres'
-import type { Database } from './client.ts'
+import type { ClientSql } from './client.ts'
+import type { Database } from './database.ts'
 import { migrations } from './migration-files.ts'
 import { errorCode, UNDEFINED_TABLE } from './sqlstate.ts'
 
@@ -11,7 +11,7 @@ const newestMigration = Math.max(...migrations.map(({ folderMillis }) => folderM
 /** An arbitrary number; what matters is that every replica asks for the same lock. */
 const MIGRATION_LOCK = 7_263_548_190
 
-const newestApplied = (sql: Sql) =>
+const newestApplied = (sql: ClientSql) =>
   sql<{ newest: string | null }[]>`select max(created_at) as newest from drizzle.__drizzle_migrations`
 
 const isUpToDate = ([row]: { newest: string | null }[]): boolean => Number(row?.newest) >= newestMigration
@@ -30,9 +30,9 @@ const hasNoTables = (error: unknown): [] => {
  *
  * Tables that are up to date are only looked at, so that a service can start on a database that is read-only.
  *
- * @param client a client of its own with `max: 1`, which is closed afterwards: drizzle changes its parsers
+ * @param client one connection, which is closed afterwards: drizzle changes its parsers
  */
-export const migrate = async (client: Sql): Promise<void> => {
+export const migrate = async (client: ClientSql): Promise<void> => {
   if (isUpToDate(await newestApplied(client).catch(hasNoTables))) return
   await client`begin`
   await client`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
@@ -45,5 +45,4 @@ export const migrate = async (client: Sql): Promise<void> => {
 }
 
 /** True when the database has the tables this program was written for; one round trip. */
-export const isMigrated = async ({ sql, run }: Database): Promise<boolean> =>
-  isUpToDate(await run(newestApplied(sql as unknown as Sql)))
+export const isMigrated = async ({ run }: Database): Promise<boolean> => isUpToDate(await run(newestApplied))

@@ -1,20 +1,18 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
-import { type ClientSql, connectToEmbedded, connectToServer } from './client.ts'
+import { type Connection, connect, type Endpoint } from './client.ts'
 import { openEmbedded } from './embedded.ts'
 import { migrate } from './migrate.ts'
+import { serverSockets } from './socket.ts'
 import { describeRefusal, isTransient } from './sqlstate.ts'
 
 /** Where the data are: a PostgreSQL server, or the embedded engine. */
 export interface DatabaseSource {
   /** For the first lines of the log; no credentials. */
   description: string
-  /** Makes a client; it connects when it is first used. */
-  connect(poolMax: number): ClientSql
-  /** How many connections a pool may have. */
-  poolMax: number
-  /** Ends the embedded engine; the next connection starts it again. */
-  endEngine?: () => void
+  connect(): Promise<Connection>
+  /** How many connections it takes from one process. */
+  maxConnections: number
   /** Resolves when there is something to connect to: at once for a server, after its start for the engine. */
   started(): Promise<unknown>
   close(): Promise<void>
@@ -31,22 +29,32 @@ type SourceConfig = Pick<
  * @throws {EmbeddedDatabaseError} when another process has it open
  */
 export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource => {
-  const settings = { timeoutMs: config.databaseTimeoutMs, prepare: config.databasePrepare, log }
-  const { database: address } = config
-  if (address)
+  const { database: address, databaseTimeoutMs: timeoutMs, databasePrepare: prepare } = config
+  const connectTo = (endpoint: Endpoint) => () => connect(endpoint, { timeoutMs, prepare, log })
+  if (address) {
+    const { host, port, database, user, password, sslMode, options } = address
+    const sockets = serverSockets(address)
     return {
-      description: `PostgreSQL at ${address.host}:${address.port}, database ${address.database}, sslmode ${address.sslMode}`,
-      connect: (poolMax) => connectToServer(address, { ...settings, poolMax }),
-      poolMax: config.databasePoolMax,
+      description: `PostgreSQL at ${host}:${port}, database ${database}, sslmode ${sslMode}`,
+      connect: connectTo({
+        openSocket: sockets.open,
+        cancel: sockets.cancel,
+        database,
+        user,
+        password,
+        parameters: { application_name: 'todo-backend', ...(options && { options }) },
+      }),
+      maxConnections: config.databasePoolMax,
       async started() {},
       async close() {},
     }
+  }
   const embedded = openEmbedded(config.dataDir, log)
   return {
     description: `embedded PostgreSQL in ${config.dataDir}`,
-    connect: () => connectToEmbedded(embedded.socket, settings),
-    poolMax: 1,
-    endEngine: embedded.endEngine,
+    connect: connectTo({ openSocket: embedded.socket, database: 'postgres', user: 'postgres' }),
+    // With more, PGlite returns wrong rows (pglite#1046).
+    maxConnections: 1,
     started: embedded.started,
     close: embedded.close,
   }
@@ -59,12 +67,11 @@ const GIVE_UP_AFTER_MS = 30_000
 const TRY_AGAIN_AFTER_MS = 250
 
 const attempt = async (source: DatabaseSource, migrateOnStart: boolean): Promise<void> => {
-  const client = source.connect(1)
+  const connection = await source.connect()
   try {
-    if (migrateOnStart) await migrate(client)
-    else await client`select 1`
+    if (migrateOnStart) await migrate(connection.sql)
   } finally {
-    await client.end({ timeout: 1 }).catch(() => {})
+    await connection.end()
   }
 }
 

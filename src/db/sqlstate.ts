@@ -1,7 +1,7 @@
 import postgres from 'postgres'
 import { AppError, unavailable } from '../errors.ts'
 
-/** What the driver itself reports, when there is no SQLSTATE: the connection failed, or was lost. */
+/** What is reported when there is no SQLSTATE, by the driver and by us: the connection failed, or was lost. */
 const CONNECTION_ERRORS = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_DESTROYED',
@@ -17,7 +17,18 @@ const CONNECTION_ERRORS = new Set([
   'EAI_AGAIN',
   'ENOENT',
   'ERR_SOCKET_CLOSED',
+  'PROTOCOL_VIOLATION',
 ])
+
+/** A connection that failed or was lost, in the driver's words. */
+export class ConnectionError extends Error {
+  readonly code: 'CONNECT_TIMEOUT' | 'CONNECTION_CLOSED' | 'PROTOCOL_VIOLATION'
+
+  constructor(code: ConnectionError['code']) {
+    super(code)
+    this.code = code
+  }
+}
 
 /**
  * SQLSTATEs that mean "not now": connection exceptions, insufficient resources, a query that was cancelled, a

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { Elysia } from 'elysia'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { TokenCounts } from '../auth/token.ts'
-import type { DatabaseStats } from '../db/client.ts'
+import type { DatabaseStats } from '../db/database.ts'
 import { AppError } from '../errors.ts'
 
 export interface MetricsOptions {

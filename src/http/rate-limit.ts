@@ -4,7 +4,7 @@ import {
   RateLimiterPostgres,
   RateLimiterRes,
 } from 'rate-limiter-flexible'
-import type { Database } from '../db/client.ts'
+import type { Database } from '../db/database.ts'
 import { AppError, unavailable } from '../errors.ts'
 
 export interface RateLimitOptions {
@@ -45,9 +45,9 @@ interface Sweepable {
 const SWEEP_EVERY_MS = 600_000
 
 /** What the library needs of a client of the database. Its statements are constants of its own. */
-const queryClient = ({ sql, run }: Database) => ({
+const queryClient = ({ run }: Database) => ({
   async query({ text, values }: { text: string; values: (string | number)[] }) {
-    const rows = await run(sql.unsafe(text, values, { prepare: true }))
+    const rows = await run((sql) => sql.unsafe(text, values, { prepare: true }))
     return { rows, rowCount: rows.length }
   },
 })

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { VerifyToken } from '../auth/token.ts'
-import type { Database } from '../db/client.ts'
+import type { Database } from '../db/database.ts'
 
 /** How long parts of a request took, in milliseconds. */
 interface Times {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createDatabase } from '../../src/db/client.ts'
+import { createDatabase } from '../../src/db/database.ts'
 import { localRateLimiter, sharedRateLimiter } from '../../src/http/rate-limit.ts'
 import { createLog } from '../../src/log.ts'
 import {
@@ -194,8 +194,8 @@ describe('while the database cannot be reached', () => {
       if (!engine) throw new Error('no engine')
       // Never opened: what a service has that is still starting.
       const database = createDatabase({
-        connect: () => engine.database.sql,
-        poolMax: 1,
+        connect: () => Promise.reject(new Error('it must not connect')),
+        max: 1,
         timeoutMs: 1000,
         maxPending: 10,
         log,

@@ -69,9 +69,9 @@ describeAccounts('a failed login', ({ send, logIn, engine, logged }) => {
   })
 
   test('of a user known only from a token cannot be turned into a success by any empty value', async () => {
-    const { sql, run } = engine.database
+    const { run } = engine.database
     const email = newEmail()
-    await run(sql`insert into users (id, email) values (${newUserId()}, ${email})`)
+    await run((sql) => sql`insert into users (id, email) values (${newUserId()}, ${email})`)
     for (const password of ['', 'null']) expect((await logIn({ email, password })).status).toBe(401)
     // Not even if what stands in for a hash were the right one.
     const verify = spyOn(Bun.password, 'verify').mockResolvedValueOnce(true)
@@ -85,11 +85,13 @@ describeAccounts('a failed login', ({ send, logIn, engine, logged }) => {
 const watched = (engine: Engine): { engine: Engine; statements: string[] } => {
   const statements: string[] = []
   const { database } = engine
-  const run = ((statement) => {
-    const { strings } = statement as unknown as { strings: string[] }
-    statements.push(strings.join('?').replaceAll(/\s+/g, ' ').trim())
-    return database.run(statement)
-  }) as typeof database.run
+  const run: typeof database.run = (statement) =>
+    database.run((sql) => {
+      const query = statement(sql)
+      const { strings } = query as unknown as { strings: string[] }
+      statements.push(strings.join('?').replaceAll(/\s+/g, ' ').trim())
+      return query
+    })
   return { engine: { ...engine, database: { ...database, run } }, statements }
 }
 
@@ -146,11 +148,13 @@ describeAccounts('a stored hash', ({ logIn, engine }) => {
   })
 
   test('that another implementation of bcrypt wrote works', async () => {
-    const { sql, run } = engine.database
+    const { run } = engine.database
     const email = newEmail()
     // "U*U" of cost 5, from the test vectors of crypt_blowfish.
     const hash = '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'
-    await run(sql`insert into users (id, email, password_hash) values (${newUserId()}, ${email}, ${hash})`)
+    await run(
+      (sql) => sql`insert into users (id, email, password_hash) values (${newUserId()}, ${email}, ${hash})`,
+    )
     expect((await logIn({ email, password: 'U*U' })).status).toBe(200)
     expect((await storedUsers(engine, email))[0]?.password_hash).toMatch(/^\$2b\$12\$/)
   })

@@ -79,9 +79,9 @@ describeAccounts('a password', ({ signUp, logIn, engine, logged }) => {
     ])
 
     const [user] = await storedUsers(engine, email)
-    const { sql, run } = engine.database
+    const { run } = engine.database
     const stored = await run(
-      sql`select users::text as row from users union all select rate_limits::text from rate_limits`,
+      (sql) => sql`select users::text as row from users union all select rate_limits::text from rate_limits`,
     )
     const told = answers.map(({ headers, text }) => JSON.stringify([...headers]) + text)
     const written = JSON.stringify([told, logged(), stored])

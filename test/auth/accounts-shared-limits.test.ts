@@ -52,11 +52,11 @@ for (const engine of engines().filter(({ isServer }) => isServer))
     })
 
     test('leave nothing behind: expired counts are swept when others come', async () => {
-      const { sql, run } = engine.database
+      const { run } = engine.database
       const name = `swept-${crypto.randomUUID()}`
       const limit = sharedRateLimiter(engine.database)({ name, points: 1, windowSeconds: 60 })
       await limit.consume('someone')
-      const kept = () => run(sql`select 1 from rate_limits where key like ${`${name}%`}`)
+      const kept = () => run((sql) => sql`select 1 from rate_limits where key like ${`${name}%`}`)
       expect(await kept()).toHaveLength(1)
       setSystemTime(Date.now() + 61_000)
       const clock = spyOn(performance, 'now').mockReturnValueOnce(performance.now() - 11 * 60_000)
@@ -64,7 +64,7 @@ for (const engine of engines().filter(({ isServer }) => isServer))
       clock.mockRestore()
       await madeLongAgo({ name: `${name}-later`, points: 1, windowSeconds: 60 }).consume('another')
       while ((await kept()).length > 1) await Bun.sleep(5)
-      expect(await run(sql`select key from rate_limits where key like ${`${name}%`}`)).toEqual([
+      expect(await run((sql) => sql`select key from rate_limits where key like ${`${name}%`}`)).toEqual([
         { key: `${name}-later:another` },
       ])
     })
@@ -72,8 +72,8 @@ for (const engine of engines().filter(({ isServer }) => isServer))
     test('say nothing of emails in what is stored', async () => {
       const { email } = await storeAccount(engine)
       await accountsOn(engine).logIn({ email, password: WRONG_PASSWORD })
-      const { sql, run } = engine.database
-      expect(await run(sql`select 1 from rate_limits where key ilike ${`%${email}%`}`)).toEqual([])
+      const { run } = engine.database
+      expect(await run((sql) => sql`select 1 from rate_limits where key ilike ${`%${email}%`}`)).toEqual([])
     })
   })
 
@@ -82,8 +82,8 @@ describe('limits on the embedded database', () => {
     test('are in memory: the database stores none', async () => {
       const from = newAddress()
       await accountsOn(engine).logIn({}, { from })
-      const { sql, run } = engine.database
-      expect(await run(sql`select key from rate_limits`)).toEqual([])
+      const { run } = engine.database
+      expect(await run((sql) => sql`select key from rate_limits`)).toEqual([])
     })
 
   test('do not mix what has different names', async () => {

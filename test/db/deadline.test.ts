@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { loadConfig } from '../../src/config.ts'
-import { createDatabase, type Database } from '../../src/db/client.ts'
+import { createDatabase, type Database } from '../../src/db/database.ts'
 import { databaseSource } from '../../src/db/source.ts'
 import { AppError } from '../../src/errors.ts'
 import { createLog } from '../../src/log.ts'
@@ -28,8 +28,8 @@ describe.if(findPostgres() !== null)('a statement', () => {
     const config = loadConfig({ DATABASE_URL: server.url(), DATABASE_TIMEOUT_MS: String(timeoutMs) })
     const source = databaseSource(config, log)
     const database = createDatabase({
-      connect: () => source.connect(2),
-      poolMax: 2,
+      connect: source.connect,
+      max: 2,
       timeoutMs,
       maxPending,
       log,
@@ -43,13 +43,13 @@ describe.if(findPostgres() !== null)('a statement', () => {
     server = await startPostgres()
   })
   afterAll(async () => {
-    for (const database of databases) await database.close(100)
+    for (const database of databases) await database.close()
     await server.remove()
   })
 
   test('that takes too long is unavailable, and is cancelled on the server', async () => {
-    const { sql, run, stats } = databaseWith(300, 10)
-    const { code, reason, headers } = await refusal(run(sql`select pg_sleep(60)`))
+    const { run, stats } = databaseWith(300, 10)
+    const { code, reason, headers } = await refusal(run((sql) => sql`select pg_sleep(60)`))
     expect({ code, reason, headers }).toEqual({
       code: 'unavailable',
       reason: 'the database did not answer in time',
@@ -64,40 +64,45 @@ describe.if(findPostgres() !== null)('a statement', () => {
   })
 
   test('beyond those that may wait is refused at once, and those that wait are not harmed', async () => {
-    const { sql, run, stats } = databaseWith(10_000, 3)
-    const admitted = [1, 2, 3].map((number) => run(sql`select ${number}::int as number, pg_sleep(0.1)`))
-    expect(stats()).toEqual({ running: 2, waiting: 1, refused: 0, expired: 0 })
-    const { code, reason } = await refusal((async () => run(sql`select 4`))())
+    const { run, stats } = databaseWith(10_000, 9)
+    // Two connections are there.
+    await Promise.all([1, 2].map(() => run((sql) => sql`select pg_sleep(0.1)`)))
+    const numbers = Array.from({ length: 9 }, (_, index) => index)
+    const admitted = numbers.map((number) =>
+      run((sql) => sql`select ${number}::int as number, pg_sleep(0.1)`),
+    )
+    expect(stats()).toEqual({ running: 8, waiting: 1, refused: 0, expired: 0 })
+    const { code, reason } = await refusal((async () => run((sql) => sql`select 4`))())
     expect({ code, reason }).toEqual({
       code: 'unavailable',
       reason: 'too many statements are waiting for the database',
     })
-    expect((await Promise.all(admitted)).map(([row]) => row?.number)).toEqual([1, 2, 3])
+    expect((await Promise.all(admitted)).map(([row]) => row?.number)).toEqual(numbers)
     expect(stats()).toEqual({ running: 0, waiting: 0, refused: 1, expired: 0 })
   })
 
   test('of a server that hangs is unavailable, and the next ones go over new connections', async () => {
-    const { sql, run } = databaseWith(3000, 10)
-    await run(sql`select 1`)
+    const { run } = databaseWith(3000, 10)
+    await run((sql) => sql`select 1`)
     server.suspend()
-    const { code } = await refusal(run(sql`select 2`))
+    const { code } = await refusal(run((sql) => sql`select 2`))
     expect(code).toBe('unavailable')
     server.resume()
     let answer: readonly Record<string, unknown>[] | undefined
-    while (!answer) answer = await run(sql`select 3 as number`).catch(() => undefined)
+    while (!answer) answer = await run((sql) => sql`select 3 as number`).catch(() => undefined)
     expect([...answer]).toEqual([{ number: 3 }])
   })
 
   test('before the database is open is refused, because the service is starting', async () => {
     const source = databaseSource(loadConfig({ DATABASE_URL: server.url() }), log)
     const database = createDatabase({
-      connect: () => source.connect(1),
-      poolMax: 1,
+      connect: source.connect,
+      max: 1,
       timeoutMs: 1000,
       maxPending: 10,
       log,
     })
-    const { code, reason } = await refusal((async () => database.run(database.sql`select 1`))())
+    const { code, reason } = await refusal((async () => database.run((sql) => sql`select 1`))())
     expect({ code, reason }).toEqual({ code: 'unavailable', reason: 'the service is starting' })
   })
 })

@@ -32,18 +32,20 @@ const orderOf = ({ indexConfig: { order, nulls } }: IndexedColumn): string =>
   order === 'desc' ? `desc${nulls === 'first' ? '' : ' nulls last'}` : nulls === 'first' ? ' nulls first' : ''
 
 describeApi('the drizzle schema', ({ engine }) => {
-  const { sql, run } = engine.database
+  const { run } = engine.database
 
   test('has each table of the database, and no other', async () => {
-    const live = await run(sql<{ name: string }[]>`
-      select table_name as name from information_schema.tables where table_schema = 'public' order by 1`)
+    const live = await run(
+      (sql) => sql<{ name: string }[]>`
+      select table_name as name from information_schema.tables where table_schema = 'public' order by 1`,
+    )
     expect(live.map(({ name }) => name)).toEqual(tables.map(({ name }) => name).sort())
   })
 
   for (const { name: table, columns, indexes, checks, foreignKeys, primaryKeys } of tables) {
     test(`has the columns of ${table} as they are: types, nullability, defaults, generation`, async () => {
       const live = await run(
-        sql<{ name: string; filled: string | null; formula: string | null }[]>`
+        (sql) => sql<{ name: string; filled: string | null; formula: string | null }[]>`
           select column_name as name, data_type as type, is_nullable = 'YES' as nullable,
             is_identity = 'YES' as identity, column_default as filled, generation_expression as formula
           from information_schema.columns
@@ -68,10 +70,12 @@ describeApi('the drizzle schema', ({ engine }) => {
     })
 
     test(`has the constraints of ${table} as they are`, async () => {
-      const live = await run(sql<{ kind: string; name: string; definition: string }[]>`
+      const live = await run(
+        (sql) => sql<{ kind: string; name: string; definition: string }[]>`
         select contype as kind, conname as name, pg_get_constraintdef(oid) as definition
         from pg_constraint
-        where conrelid = ${`public.${table}`}::text::regclass and contype <> 'n' order by conname`)
+        where conrelid = ${`public.${table}`}::text::regclass and contype <> 'n' order by conname`,
+      )
       const ofKind = (kind: string) => live.filter((constraint) => constraint.kind === kind)
 
       const keyColumns = [
@@ -104,10 +108,12 @@ describeApi('the drizzle schema', ({ engine }) => {
     })
 
     test(`has the indexes of ${table} as they are`, async () => {
-      const live = await run(sql<{ name: string; definition: string }[]>`
+      const live = await run(
+        (sql) => sql<{ name: string; definition: string }[]>`
         select c.relname as name, pg_get_indexdef(i.indexrelid) as definition
         from pg_index i join pg_class c on c.oid = i.indexrelid
-        where i.indrelid = ${`public.${table}`}::text::regclass and not i.indisprimary order by 1`)
+        where i.indrelid = ${`public.${table}`}::text::regclass and not i.indisprimary order by 1`,
+      )
       const expected = indexes.map(({ config }) => {
         const keys = config.columns.map((column) => {
           if (is(column, SQL)) return printed(column)

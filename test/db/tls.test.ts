@@ -93,6 +93,18 @@ describeServer('a connection over TLS', () => {
   )
 
   test(
+    'is refused at once when sslmode=require meets a server without TLS, and made without by prefer',
+    async () => {
+      await using plain = await startPostgres()
+      const to = (sslmode: string) => connect(plain.url('todo', { sslmode }))
+      for (const sslmode of ['require', 'verify-full'])
+        refused(await to(sslmode), `the server speaks no TLS, which sslmode=${sslmode} asks for`)
+      connected(await to('prefer'))
+    },
+    PATIENCE_MS,
+  )
+
+  test(
     'ends the start with 1 when verify-full finds another host name in the certificate',
     async () => {
       const DATABASE_URL = byAddress({ sslmode: 'verify-full', sslrootcert: caFile })

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import type { Database } from '../../src/db/client.ts'
+import type { Database } from '../../src/db/database.ts'
 import { apiOn, describeApi, newUserId, SECRET, tokenFor } from '../support/api.ts'
 import { signToken } from '../support/token.ts'
 

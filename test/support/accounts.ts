@@ -66,12 +66,12 @@ const CHEAP_COST = 4
 
 /** Stores an account without signing up. */
 export const storeAccount = async (
-  { database: { sql, run } }: Engine,
+  { database: { run } }: Engine,
   { email = newEmail(), password = PASSWORD, cost = CHEAP_COST } = {},
 ): Promise<{ id: string; email: string }> => {
   const id = crypto.randomUUID()
   const hash = await Bun.password.hash(password.normalize('NFC'), { algorithm: 'bcrypt', cost })
-  await run(sql`insert into users (id, email, password_hash) values (${id}, ${email}, ${hash})`)
+  await run((sql) => sql`insert into users (id, email, password_hash) values (${id}, ${email}, ${hash})`)
   return { id, email }
 }
 
@@ -83,8 +83,11 @@ export interface StoredUser {
 }
 
 /** The stored users with an email, whatever its case. */
-export const storedUsers = ({ database: { sql, run } }: Engine, email: string): Promise<StoredUser[]> =>
-  run(sql<StoredUser[]>`select id, email, password_hash from users where lower(email) = lower(${email})`)
+export const storedUsers = ({ database: { run } }: Engine, email: string): Promise<StoredUser[]> =>
+  run(
+    (sql) =>
+      sql<StoredUser[]>`select id, email, password_hash from users where lower(email) = lower(${email})`,
+  )
 
 /** The claims of a token, which is not verified. */
 export const claimsOf = (token: string): Record<string, unknown> =>

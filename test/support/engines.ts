@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/config.ts'
-import type { Database } from '../../src/db/client.ts'
-import { createDatabase } from '../../src/db/client.ts'
+import type { Database } from '../../src/db/database.ts'
+import { createDatabase } from '../../src/db/database.ts'
 import { databaseSource, prepareDatabase } from '../../src/db/source.ts'
 import { createLog } from '../../src/log.ts'
 import { findPostgres, startPostgres } from './postgres.ts'
@@ -26,8 +26,8 @@ const open = async (name: string, env: Record<string, string>, cleanUp: () => un
   const source = databaseSource(config, silent)
   await prepareDatabase(source, { migrateOnStart: true, log: silent })
   const database = createDatabase({
-    connect: () => source.connect(source.poolMax),
-    poolMax: source.poolMax,
+    connect: source.connect,
+    max: source.maxConnections,
     timeoutMs: 30_000,
     maxPending: 2000,
     log: silent,
@@ -39,7 +39,7 @@ const open = async (name: string, env: Record<string, string>, cleanUp: () => un
     env: config.database === undefined ? {} : env,
     database,
     async close() {
-      await database.close(1000)
+      await database.close()
       await source.close()
       await cleanUp()
     },

@@ -61,9 +61,11 @@ describeForms('entity tags', (api, tasksOf) => {
 
   test('it changes on every stored change, and updated_at never goes back, also when the clock does', async () => {
     const { user, path, task } = await makeTask(api, { tasksOf })
-    const { sql, run } = api.engine.database
+    const { run } = api.engine.database
     const future = '2999-01-01T00:00:00.000000Z'
-    await run(sql`update tasks set updated_at = ${future} where id = ${task.id} and user_id = ${user}`)
+    await run(
+      (sql) => sql`update tasks set updated_at = ${future} where id = ${task.id} and user_id = ${user}`,
+    )
     const seen = new Set<string>()
     let before = future
     for (let change = 0; change < 5; change++) {

@@ -7,7 +7,7 @@ const newKey = (): string => `key-${crypto.randomUUID()}`
 
 describeForms('Idempotency-Key', (api, tasksOf) => {
   const { send, engine } = api
-  const { sql, run } = engine.database
+  const { run } = engine.database
 
   const post = (user: string, key: string, body: unknown) =>
     send('POST', tasksOf(user), { as: user, body, headers: { 'idempotency-key': key } })
@@ -17,9 +17,10 @@ describeForms('Idempotency-Key', (api, tasksOf) => {
 
   const countKeys = async (user: string, key: string): Promise<number> => {
     const [row] = await run(
-      sql<
-        { count: number }[]
-      >`select count(*)::int as count from idempotency_keys where user_id = ${user} and key = ${key}`,
+      (sql) =>
+        sql<
+          { count: number }[]
+        >`select count(*)::int as count from idempotency_keys where user_id = ${user} and key = ${key}`,
     )
     return row?.count ?? 0
   }
@@ -33,7 +34,8 @@ describeForms('Idempotency-Key', (api, tasksOf) => {
 
   const agedBy = (user: string, key: string, age: string) =>
     run(
-      sql`update idempotency_keys set created_at = now() - ${age}::text::interval where user_id = ${user} and key = ${key}`,
+      (sql) =>
+        sql`update idempotency_keys set created_at = now() - ${age}::text::interval where user_id = ${user} and key = ${key}`,
     )
 
   test('makes a task like any other the first time', async () => {

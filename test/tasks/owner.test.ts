@@ -4,11 +4,13 @@ import { describeForms, makeTask } from '../support/task-forms.ts'
 
 describeForms('the row of a user', (api, tasksOf) => {
   const { send, engine } = api
-  const { sql, run } = engine.database
+  const { run } = engine.database
 
   const rowsOf = (user: string) =>
-    run(sql<{ email: string | null; password_hash: string | null; created_at: string }[]>`
-      select email, password_hash, created_at from users where id = ${user}`)
+    run(
+      (sql) => sql<{ email: string | null; password_hash: string | null; created_at: string }[]>`
+      select email, password_hash, created_at from users where id = ${user}`,
+    )
 
   test('is made with the first task, and known by nothing but the id', async () => {
     for (const headers of [{}, { 'idempotency-key': 'first' }]) {

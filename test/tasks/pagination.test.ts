@@ -39,8 +39,10 @@ describeForms('paging through tasks', (api, tasksOf) => {
     const ids: Record<string, number[]> = {}
     for (const status of ['pending', 'in_progress', 'completed'])
       ids[status] = await makeTasks(user, 3, status)
-    const { sql, run } = engine.database
-    await run(sql`update tasks set created_at = '2026-02-01T09:30:00.123456Z' where user_id = ${user}`)
+    const { run } = engine.database
+    await run(
+      (sql) => sql`update tasks set created_at = '2026-02-01T09:30:00.123456Z' where user_id = ${user}`,
+    )
     const { pending = [], in_progress = [], completed = [] } = ids
     for (const [query, wanted] of [
       ['', [...completed, ...in_progress, ...pending]],

@@ -1,0 +1,108 @@
+import type { Row } from 'postgres'
+import { unavailable } from '../errors.ts'
+import { createPool, type Job, type PoolOptions, type Statement } from './pool.ts'
+import { toAppError } from './sqlstate.ts'
+
+/** The one way to the database, which bounds how long statements take and how many wait. */
+export interface Database {
+  /** Lets statements through; until then each is refused, because the service is still starting. */
+  open(): void
+  /**
+   * Runs one statement and resolves to its rows.
+   *
+   * @throws {AppError} `unavailable` when the database cannot be reached, does not answer in time, or too many
+   *   statements wait for it; `invalid_request` for values that PostgreSQL refuses. Other errors of the
+   *   database are thrown as they are.
+   */
+  run<T extends readonly Row[]>(statement: Statement<T>): Promise<T>
+  stats(): DatabaseStats
+  /** Closes all connections; what still runs is not waited for longer than a second. */
+  close(): Promise<void>
+}
+
+/** How the database keeps up. */
+export interface DatabaseStats {
+  /** Sent and not answered yet. */
+  running: number
+  waiting: number
+  /** Refused since the start because too many were waiting. */
+  refused: number
+  /** Given up since the start because they took too long. */
+  expired: number
+}
+
+export interface DatabaseOptions extends PoolOptions {
+  /** How long a statement may wait and run. */
+  timeoutMs: number
+  /** How many statements may wait or run at once; one more is refused. */
+  maxPending: number
+}
+
+interface Pending extends Job {
+  expiresAt: number
+}
+
+/** Makes the database; it connects with the first statement. */
+export const createDatabase = ({ timeoutMs, maxPending, ...options }: DatabaseOptions): Database => {
+  const pool = createPool(options)
+  let isOpen = false
+  let refused = 0
+  let expired = 0
+  // All deadlines are of one length, so this is ordered by them, and one timer for the first serves all.
+  const pending = new Set<Pending>()
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  const expireOverdue = () => {
+    timer = undefined
+    const now = performance.now()
+    for (const job of pending) {
+      if (job.expiresAt > now) {
+        timer = setTimeout(expireOverdue, job.expiresAt - now)
+        return
+      }
+      expired += 1
+      job.reject(unavailable('the database did not answer in time'))
+      pool.giveUp(job)
+    }
+  }
+
+  return {
+    open() {
+      isOpen = true
+    },
+    run<T extends readonly Row[]>(statement: Statement<T>) {
+      if (!isOpen) throw unavailable('the service is starting')
+      if (pending.size >= maxPending) {
+        refused += 1
+        throw unavailable('too many statements are waiting for the database')
+      }
+      return new Promise<T>((resolve, reject) => {
+        const job: Pending = {
+          statement: statement as unknown as Statement,
+          expiresAt: performance.now() + timeoutMs,
+          resolve(rows) {
+            pending.delete(job)
+            resolve(rows as T)
+          },
+          reject(error) {
+            pending.delete(job)
+            reject(toAppError(error))
+          },
+        }
+        pending.add(job)
+        timer ??= setTimeout(expireOverdue, timeoutMs)
+        pool.add(job)
+      })
+    },
+    stats: () => ({
+      running: pending.size - pool.waiting(),
+      waiting: pool.waiting(),
+      refused,
+      expired,
+    }),
+    async close() {
+      clearTimeout(timer)
+      await pool.close()
+    },
+  }
+}

@@ -1,0 +1,199 @@
+import type { PendingQuery, Row } from 'postgres'
+import { unavailable } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { ClientSql, Connection } from './client.ts'
+import { describeRefusal, errorCode } from './sqlstate.ts'
+
+/** A statement, composed when it is known over which connection it is sent. */
+export type Statement<T extends readonly Row[] = readonly Row[]> = (sql: ClientSql) => PendingQuery<T>
+
+/** A statement, and who waits for its answer. */
+export interface Job {
+  readonly statement: Statement
+  resolve(rows: readonly Row[]): void
+  reject(error: unknown): void
+}
+
+/** Connections, opened as they are needed and closed when they are not. */
+export interface Pool {
+  /** Sends a statement as soon as there is a connection for it. */
+  add(job: Job): void
+  /** Drops what waits; of what was sent, the connection is asked to cancel it, and not used again. */
+  giveUp(job: Job): void
+  /** How many statements wait for a connection. */
+  waiting(): number
+  /** Closes all connections; what was sent is waited for, but not for longer than a second. */
+  close(): Promise<void>
+}
+
+export interface PoolOptions {
+  connect: () => Promise<Connection>
+  /** How many connections there may be. */
+  max: number
+  /** A connection is closed after this time without a statement, or up to twice of it; 60 s by default. */
+  idleMs?: number
+  log: Log
+}
+
+interface Member {
+  connection: Connection
+  /** Sent and not answered yet. */
+  running: Set<Job>
+  isUsed: boolean
+}
+
+/**
+ * Statements on one connection, when there is no other for them: three wait for a slow one. With one, each would
+ * cost a system call of its own, a fifth more CPU time.
+ */
+const MAX_PIPELINED = 4
+
+/** How long a connection may take to answer what it was asked to cancel. */
+const CANCEL_GRACE_MS = 1000
+
+/** Neon puts a database to sleep after five idle minutes; nothing is gained by holding on to it. */
+const IDLE_MS = 60_000
+
+/** From 50 ms, doubling, to 0.5 s, with jitter, so that a server that returns is noticed within a second. */
+const backoffMs = (failures: number): number => Math.min(25 * 2 ** failures, 500) * (0.5 + Math.random() / 2)
+
+/**
+ * Makes a pool. Statements wait in it, not on connections: one that is lost takes only those along that were sent
+ * over it. While no connection can be made, those that wait are told so at each attempt.
+ */
+export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions): Pool => {
+  /** The connections that take statements. */
+  const members = new Set<Member>()
+  const waiting = new Set<Job>()
+  /** Also those that are being opened, or are being left. */
+  let connections = 0
+  let opening = 0
+  let failures = 0
+  let backoff: ReturnType<typeof setTimeout> | undefined
+  let isClosed = false
+
+  const mayOpen = () => connections < max && backoff === undefined && !isClosed
+
+  const leastBusy = (): Member | undefined => {
+    let found: Member | undefined
+    for (const member of members) if (!found || member.running.size < found.running.size) found = member
+    return found
+  }
+
+  /** A connection without work takes a statement at once, others only when no further one is to be had. */
+  const takesOneMore = ({ running }: Member) =>
+    running.size === 0 || (running.size < MAX_PIPELINED && opening === 0 && !mayOpen())
+
+  const dispatch = () => {
+    for (const job of waiting) {
+      const member = leastBusy()
+      if (!member || !takesOneMore(member)) break
+      waiting.delete(job)
+      send(job, member)
+    }
+    while (opening < waiting.size && mayOpen()) open()
+  }
+
+  const send = (job: Job, member: Member) => {
+    member.running.add(job)
+    member.isUsed = true
+    const answered = () => {
+      if (!member.running.delete(job)) return
+      if (waiting.size > 0) dispatch()
+      if (member.running.size === 0 && !members.has(member)) member.connection.end()
+    }
+    job.statement(member.connection.sql).then(
+      (rows) => {
+        job.resolve(rows)
+        answered()
+      },
+      (error) => {
+        job.reject(error)
+        answered()
+      },
+    )
+  }
+
+  const open = () => {
+    connections += 1
+    opening += 1
+    connect().then(opened, notOpened)
+  }
+
+  const opened = (connection: Connection) => {
+    opening -= 1
+    if (isClosed) return connection.destroy()
+    if (failures > 0) log.info('the database can be reached again')
+    failures = 0
+    const member = { connection, running: new Set<Job>(), isUsed: true }
+    members.add(member)
+    connection.closed.then(() => lost(member))
+    dispatch()
+  }
+
+  const notOpened = (error: unknown) => {
+    opening -= 1
+    connections -= 1
+    // Of several at the same moment the first counts.
+    if (backoff === undefined) {
+      if (failures === 0) log.warn('the database cannot be reached', { reason: describeRefusal(error) })
+      failures += 1
+      backoff = setTimeout(() => {
+        backoff = undefined
+        dispatch()
+      }, backoffMs(failures))
+    }
+    if (members.size > 0 || opening > 0) return
+    rejectWaiting(unavailable(`no connection to the database: ${errorCode(error)}`, error))
+  }
+
+  const rejectWaiting = (error: unknown) => {
+    for (const job of waiting) {
+      waiting.delete(job)
+      job.reject(error)
+    }
+  }
+
+  const lost = (member: Member) => {
+    members.delete(member)
+    connections -= 1
+    for (const job of member.running) job.reject(unavailable('the connection to the database was lost'))
+    member.running.clear()
+    dispatch()
+  }
+
+  const sweeper = setInterval(() => {
+    for (const member of members) {
+      if (member.isUsed || member.running.size > 0) member.isUsed = false
+      else {
+        members.delete(member)
+        member.connection.end()
+      }
+    }
+  }, idleMs).unref()
+
+  return {
+    add(job) {
+      waiting.add(job)
+      dispatch()
+    },
+    giveUp(job) {
+      if (waiting.delete(job)) return
+      for (const member of members) {
+        if (!member.running.has(job)) continue
+        log.warn('a statement took too long, its connection is given up')
+        members.delete(member)
+        member.connection.cancel()
+        setTimeout(member.connection.destroy, CANCEL_GRACE_MS)
+      }
+    },
+    waiting: () => waiting.size,
+    async close() {
+      isClosed = true
+      clearInterval(sweeper)
+      clearTimeout(backoff)
+      rejectWaiting(unavailable('the service is stopping'))
+      await Promise.all(Array.from(members, ({ connection }) => connection.end()))
+    },
+  }
+}
