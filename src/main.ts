@@ -5,7 +5,6 @@ import { createTokenSigner } from './auth/sign.ts'
 import { createTokenVerifier } from './auth/token.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
 import { createDatabase } from './db/database.ts'
-import { isDriverDefect } from './db/driver-defects.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { isMigrated } from './db/migrate.ts'
 import { DatabaseStartError, databaseSource, prepareDatabase } from './db/source.ts'
@@ -17,6 +16,9 @@ const PENDING_PER_CONNECTION = 200
 
 /** How long the listener stays open after SIGTERM, so that balancers see that the service is not ready. */
 const NOTICE_MS = 1000
+
+const stackOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)
 
 const fail = (log: Log, message: string): never => {
   log.error(message)
@@ -119,10 +121,7 @@ const start = async (config: Config, log: Log) => {
     log.flush()
     process.exit(0)
   }
-  const crash = (error: unknown) => {
-    if (isDriverDefect(error)) log.warn('the database driver lost a connection', { reason: String(error) })
-    else fail(log, error instanceof Error ? (error.stack ?? error.message) : String(error))
-  }
+  const crash = (error: unknown) => fail(log, stackOf(error))
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
   process.on('SIGTERM', stop)
@@ -148,7 +147,7 @@ const main = async () => {
       error instanceof DatabaseStartError
     if (isExpected) fail(log, error.message)
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') fail(log, error.message)
-    fail(log, error instanceof Error ? (error.stack ?? error.message) : String(error))
+    fail(log, stackOf(error))
   }
 }
 

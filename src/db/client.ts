@@ -23,11 +23,14 @@ export type ClientSql = Sql<{ bigint: number; date: string }>
 /** A way to a database, and how to introduce oneself there. */
 export interface Endpoint {
   openSocket(): Promise<Duplex>
+  /** For the texts of errors. */
+  host?: string
+  port?: number
   /** Asks for what a connection runs to be cancelled. */
   cancel?: (key: CancelKey) => void
   database: string
   user: string
-  password?: string | undefined
+  password?: string
   /** Startup parameters. PgBouncer refuses any that it does not know (08P01). */
   parameters?: Record<string, string>
 }
@@ -60,6 +63,19 @@ const GOODBYE_SECONDS = 1
 export const fragment = postgres({ max: 1 }) as unknown as ClientSql
 
 /**
+ * When the server drops a prepared statement's plan (a migration changed a type), postgres.js 3.4.9 sends it again
+ * between others that are on their way, marks it as `retried`, and from then on gives each answer to the wrong
+ * statement: one user would get another's tasks. It has no option against it. So the mark cannot be set; the
+ * statement fails, and the pool leaves the connection.
+ */
+Object.defineProperty(Object.getPrototypeOf(fragment``), 'retried', {
+  get: () => undefined,
+  set() {
+    throw new ConnectionError('PLAN_DROPPED')
+  },
+})
+
+/**
  * Connects, and resolves when the database takes statements.
  *
  * postgres.js pools and reconnects by itself, but 3.4.9 takes up some of what a lost connection left behind:
@@ -70,8 +86,10 @@ export const fragment = postgres({ max: 1 }) as unknown as ClientSql
  */
 export const connect = async (endpoint: Endpoint, options: ConnectOptions): Promise<Connection> => {
   const { timeoutMs, prepare, log } = options
-  const socket = await endpoint.openSocket()
+  const { openSocket, cancel, parameters, ...address } = endpoint
+  const socket = await openSocket()
   const closed = new Promise((resolve) => socket.once('close', resolve))
+  if (socket.destroyed) throw new ConnectionError('CONNECTION_CLOSED')
   const lost = closed.then(() => Promise.reject(new ConnectionError('CONNECTION_CLOSED')))
   let isUsed = false
 
@@ -91,10 +109,10 @@ export const connect = async (endpoint: Endpoint, options: ConnectOptions): Prom
     max_lifetime: null,
     connect_timeout: null,
     prepare,
-    database: endpoint.database,
-    user: endpoint.user,
-    ...(endpoint.password !== undefined && { password: endpoint.password }),
-    connection: { TimeZone: 'UTC', DateStyle: 'ISO', ...endpoint.parameters },
+    // The socket has seen to it.
+    ssl: false,
+    ...address,
+    connection: { TimeZone: 'UTC', DateStyle: 'ISO', ...parameters },
   } as unknown as Options<typeof types>) as ClientSql
 
   const timer = setTimeout(() => socket.destroy(new ConnectionError('CONNECT_TIMEOUT')), timeoutMs)
@@ -103,7 +121,7 @@ export const connect = async (endpoint: Endpoint, options: ConnectOptions): Prom
     return {
       sql,
       closed,
-      cancel: () => endpoint.cancel?.(state),
+      cancel: () => cancel?.(state),
       async end() {
         await sql.end({ timeout: GOODBYE_SECONDS })
         socket.destroy()

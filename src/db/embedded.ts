@@ -15,6 +15,7 @@ class WorkerSocket extends Duplex {
   /** What postgres.js asks before it says goodbye. */
   readonly readyState = 'open'
   readonly #worker: Worker
+  /** Until its own end, or the engine's. */
   #hasEngine = true
 
   constructor(worker: Worker) {
@@ -35,12 +36,13 @@ class WorkerSocket extends Duplex {
   }
 
   override _final(done: () => void) {
+    this.#hasEngine = false
     done()
     this.destroy()
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void) {
-    if (this.writableFinished || !this.#hasEngine) return done(error)
+    if (!this.#hasEngine) return done(error)
     this.#worker.addEventListener('close', () => done(error))
     this.#worker.terminate()
   }
@@ -131,12 +133,11 @@ export const openEmbedded = (dataDir: string, log: Log): EmbeddedDatabase => {
   const running = (): Promise<Worker> => {
     if (!engine) {
       const started = startEngine(directory)
-      const forget = () => {
-        if (engine === started) engine = undefined
-      }
       engine = started
-      started.ended.then(forget)
-      sayWhenSlow(started.ready, directory, log).catch(forget)
+      started.ended.then(() => {
+        engine = undefined
+      })
+      sayWhenSlow(started.ready, directory, log).catch(() => started.worker.terminate())
     }
     return engine.ready
   }
@@ -148,6 +149,7 @@ export const openEmbedded = (dataDir: string, log: Log): EmbeddedDatabase => {
     async close() {
       // Also in the middle of making the database, which the next start then does again.
       engine?.worker.terminate()
+      await engine?.ended
       lock.close()
     },
   }

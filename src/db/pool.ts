@@ -2,7 +2,7 @@ import type { PendingQuery, Row } from 'postgres'
 import { unavailable } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { ClientSql, Connection } from './client.ts'
-import { describeRefusal, errorCode } from './sqlstate.ts'
+import { describeRefusal, errorCode, isServerError } from './sqlstate.ts'
 
 /** A statement, composed when it is known over which connection it is sent. */
 export type Statement<T extends readonly Row[] = readonly Row[]> = (sql: ClientSql) => PendingQuery<T>
@@ -22,7 +22,7 @@ export interface Pool {
   giveUp(job: Job): void
   /** How many statements wait for a connection. */
   waiting(): number
-  /** Closes all connections; what was sent is waited for, but not for longer than a second. */
+  /** Takes no more statements, and resolves when what was sent is answered; after 1 s without. */
   close(): Promise<void>
 }
 
@@ -48,14 +48,16 @@ interface Member {
  */
 const MAX_PIPELINED = 4
 
-/** How long a connection may take to answer what it was asked to cancel. */
-const CANCEL_GRACE_MS = 1000
+/** How long a connection that is left may take to answer what was sent over it. */
+const GRACE_MS = 1000
 
 /** Neon puts a database to sleep after five idle minutes; nothing is gained by holding on to it. */
 const IDLE_MS = 60_000
 
 /** From 50 ms, doubling, to 0.5 s, with jitter, so that a server that returns is noticed within a second. */
 const backoffMs = (failures: number): number => Math.min(25 * 2 ** failures, 500) * (0.5 + Math.random() / 2)
+
+const stopping = () => unavailable('the service is stopping')
 
 /**
  * Makes a pool. Statements wait in it, not on connections: one that is lost takes only those along that were sent
@@ -102,16 +104,29 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
       if (waiting.size > 0) dispatch()
       if (member.running.size === 0 && !members.has(member)) member.connection.end()
     }
-    job.statement(member.connection.sql).then(
+    Promise.try(job.statement, member.connection.sql).then(
       (rows) => {
         job.resolve(rows)
         answered()
       },
       (error) => {
+        // Errors of the driver's own tell that it has lost count of what is on its way.
+        if (!isServerError(error)) {
+          members.delete(member)
+          member.connection.destroy()
+        }
         job.reject(error)
         answered()
       },
     )
+  }
+
+  /** Sends no more over a connection, and closes it when it has answered. */
+  const leave = (member: Member) => {
+    members.delete(member)
+    if (member.running.size === 0) return member.connection.end()
+    const timer = setTimeout(member.connection.destroy, GRACE_MS)
+    return member.connection.closed.then(() => clearTimeout(timer))
   }
 
   const open = () => {
@@ -135,7 +150,7 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
     opening -= 1
     connections -= 1
     // Of several at the same moment the first counts.
-    if (backoff === undefined) {
+    if (backoff === undefined && !isClosed) {
       if (failures === 0) log.warn('the database cannot be reached', { reason: describeRefusal(error) })
       failures += 1
       backoff = setTimeout(() => {
@@ -164,16 +179,14 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
 
   const sweeper = setInterval(() => {
     for (const member of members) {
-      if (member.isUsed || member.running.size > 0) member.isUsed = false
-      else {
-        members.delete(member)
-        member.connection.end()
-      }
+      if (!member.isUsed && member.running.size === 0) leave(member)
+      member.isUsed = false
     }
   }, idleMs).unref()
 
   return {
     add(job) {
+      if (isClosed) return job.reject(stopping())
       waiting.add(job)
       dispatch()
     },
@@ -182,9 +195,8 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
       for (const member of members) {
         if (!member.running.has(job)) continue
         log.warn('a statement took too long, its connection is given up')
-        members.delete(member)
         member.connection.cancel()
-        setTimeout(member.connection.destroy, CANCEL_GRACE_MS)
+        leave(member)
       }
     },
     waiting: () => waiting.size,
@@ -192,8 +204,8 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
       isClosed = true
       clearInterval(sweeper)
       clearTimeout(backoff)
-      rejectWaiting(unavailable('the service is stopping'))
-      await Promise.all(Array.from(members, ({ connection }) => connection.end()))
+      rejectWaiting(stopping())
+      await Promise.all(Array.from(members, leave))
     },
   }
 }

@@ -117,7 +117,10 @@ export const serverSockets = (address: DatabaseAddress): ServerSockets => {
   const cancel = ({ pid, secret }: CancelKey): void => {
     const request = message(16, CANCEL_REQUEST, pid, secret)
     const unreachable = () => {}
-    open().then((socket) => socket.on('error', unreachable).end(request), unreachable)
+    open().then((socket) => {
+      socket.on('error', unreachable).end(request)
+      setTimeout(() => socket.destroy(), STEP_TIMEOUT_MS)
+    }, unreachable)
   }
 
   return { open, cancel }

@@ -39,9 +39,11 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
       connect: connectTo({
         openSocket: sockets.open,
         cancel: sockets.cancel,
+        host,
+        port,
         database,
         user,
-        password,
+        ...(password !== undefined && { password }),
         parameters: { application_name: 'todo-backend', ...(options && { options }) },
       }),
       maxConnections: config.databasePoolMax,
@@ -70,8 +72,10 @@ const attempt = async (source: DatabaseSource, migrateOnStart: boolean): Promise
   const connection = await source.connect()
   try {
     if (migrateOnStart) await migrate(connection.sql)
-  } finally {
     await connection.end()
+  } catch (error) {
+    connection.destroy()
+    throw error
   }
 }
 

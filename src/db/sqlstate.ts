@@ -18,11 +18,12 @@ const CONNECTION_ERRORS = new Set([
   'ENOENT',
   'ERR_SOCKET_CLOSED',
   'PROTOCOL_VIOLATION',
+  'PLAN_DROPPED',
 ])
 
 /** A connection that failed or was lost, in the driver's words. */
 export class ConnectionError extends Error {
-  readonly code: 'CONNECT_TIMEOUT' | 'CONNECTION_CLOSED' | 'PROTOCOL_VIOLATION'
+  readonly code: 'CONNECT_TIMEOUT' | 'CONNECTION_CLOSED' | 'PROTOCOL_VIOLATION' | 'PLAN_DROPPED'
 
   constructor(code: ConnectionError['code']) {
     super(code)
@@ -69,9 +70,13 @@ export const toAppError = (error: unknown): unknown => {
   return error
 }
 
+/** True for what the server itself answered to a statement. */
+export const isServerError = (error: unknown): error is postgres.PostgresError =>
+  error instanceof postgres.PostgresError
+
 /** The name of the constraint that a statement violated (class 23), if that is what went wrong. */
 export const violatedConstraint = (error: unknown): string | undefined =>
-  error instanceof postgres.PostgresError && error.code.startsWith('23') ? error.constraint_name : undefined
+  isServerError(error) && error.code.startsWith('23') ? error.constraint_name : undefined
 
 const REFUSALS: Record<string, string> = {
   '28P01': 'wrong user or password',
