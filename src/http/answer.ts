@@ -19,8 +19,7 @@ export interface AnswerOptions {
 
 /**
  * Makes every answer, of success and of failure: errors become problems, and whatever a handler returned
- * becomes a `Response` with all its headers at once, which is several times cheaper than adding them to one.
- * Each is logged, in one line.
+ * becomes a `Response`. Each is logged, in one line.
  */
 export const answers = ({
   crossOrigin,
@@ -61,21 +60,18 @@ export const answers = ({
       { as: 'global' },
       ({ responseValue, request, set, route, requestId, arrivedAt, userId, failure }) => {
         const status = set.status as number
-        const headers: Record<string, string> = {
-          'content-type': status < 400 ? 'application/json' : 'application/problem+json',
-          'x-request-id': requestId,
-          // One user's data: kept by nobody, or asked for again each time where an entity tag makes that cheap.
-          'cache-control': set.headers.etag ? 'private, no-cache' : 'no-store',
-          vary: 'Origin',
-          'x-content-type-options': 'nosniff',
-          'referrer-policy': 'no-referrer',
-        }
-        for (const name in set.headers) headers[name] = String(set.headers[name])
+        const response = new Response(toBody(responseValue), { status, headers: usualHeaders })
+        const { headers } = response
+        headers.set('x-request-id', requestId)
+        if (status >= 400) headers.set('content-type', 'application/problem+json')
+        // One user's data, which may be kept and asked for again each time, where that is cheap.
+        if (set.headers.etag) headers.set('cache-control', 'private, no-cache')
+        for (const name in set.headers) headers.set(name, String(set.headers[name]))
         crossOrigin.allowReading(request, headers)
-        if (responseValue === undefined) delete headers['content-type']
+        if (responseValue === undefined) headers.delete('content-type')
 
         const durationMs = Math.round((performance.now() - arrivedAt) * 1000) / 1000
-        if (timing) headers['server-timing'] = timing.header(durationMs)
+        if (timing) headers.set('server-timing', timing.header(durationMs))
         metrics?.observe(request.method, route ?? 'none', status, durationMs)
         log[status < 500 ? 'info' : 'warn']('request', {
           method: request.method,
@@ -91,9 +87,18 @@ export const answers = ({
         // The answer is complete; anything left here would make Elysia copy it.
         set.status = 200
         set.headers = {}
-        return new Response(toBody(responseValue), { status, headers })
+        return response
       },
     )
+
+/** Copied as a whole, which takes half the time of a record with all headers of an answer. */
+const usualHeaders = new Headers({
+  'content-type': 'application/json',
+  'cache-control': 'no-store',
+  vary: 'Origin',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+})
 
 /** Text and bytes are sent as they are, under the content type that their handler set; all else is JSON. */
 const toBody = (value: unknown): string | Uint8Array<ArrayBuffer> | null => {

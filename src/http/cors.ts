@@ -45,12 +45,12 @@ export const crossOrigin = (origins: readonly string[]) => {
     },
 
     /** Adds the headers that let the page of an allowed origin read an answer. */
-    allowReading(request: Request, headers: Record<string, string>) {
+    allowReading(request: Request, headers: Headers) {
       const origin = request.headers.get('origin')
       if (origin === null || !origins.includes(origin)) return
-      headers['access-control-allow-origin'] = origin
-      headers['access-control-allow-credentials'] = 'true'
-      headers['access-control-expose-headers'] = exposed.join(', ')
+      headers.set('access-control-allow-origin', origin)
+      headers.set('access-control-allow-credentials', 'true')
+      headers.set('access-control-expose-headers', exposed.join(', '))
     },
   }
 }
