@@ -21,7 +21,7 @@ export async function measureConnections(
   const { seconds, requestsFile } = settings
   const outcomes = await takeTurns(
     numbers.map((connections) => ({
-      server,
+      prepare: async () => server,
       load: { connections, seconds, requestsFile, expectedStatus: 200 },
     })),
     settings,

@@ -31,7 +31,7 @@ export async function measureSizes(tables: ServedTable[], settings: SizeSettings
       const path = join(directory, `${shape}-${table.dataSet.tasks}.tsv`)
       const requestsFile = await writeRequests(path, await listShape(shape, table, secret))
       contestants.push({
-        server: table.server,
+        prepare: async () => table.server,
         load: { connections, seconds, requestsFile, expectedStatus: 200 },
       })
     }

@@ -4,10 +4,9 @@ import { medianOfEach } from './statistics.ts'
 
 /** One of the things that are compared with one another: a server and the load it gets. */
 export interface Contestant {
-  server: RunningServer
+  /** Called before each turn; gives the server that is measured in it. */
+  prepare: () => Promise<RunningServer>
   load: Load
-  /** Called before each turn, for example to make the data what they were. */
-  prepare?: (() => Promise<void>) | undefined
 }
 
 export interface TurnSettings {
@@ -31,8 +30,8 @@ export async function takeTurns(contestants: Contestant[], settings: TurnSetting
   const { rounds, warmUpSeconds, databasePid, onTurn } = settings
   const all = contestants.map(() => [] as Figures[])
   for (let round = 1; round <= rounds; round++) {
-    for (const [index, { server, load, prepare }] of contestants.entries()) {
-      await prepare?.()
+    for (const [index, { load, prepare }] of contestants.entries()) {
+      const server = await prepare()
       await warmUp(server, load, warmUpSeconds)
       const figures = await measure(server, load, databasePid)
       all[index]?.push(figures)
