@@ -31,7 +31,7 @@ const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/^tasks\/routes\.ts$/, /^(tasks\/(schema|repository|documentation)|auth\/guard|errors|http\/.+)\.ts$/],
   [/^auth\/routes\.ts$/, /^(auth\/(schema|repository|password|documentation)|errors|http\/.+)\.ts$/],
   [/\/repository\.ts$/, /^(db\/.+|errors)\.ts$/],
-  [/\/schema\.ts$/, /^(db\/schema|errors)\.ts$/],
+  [/\/schema\.ts$/, /^(db\/task-statuses|errors)\.ts$/],
   [/\/documentation\.ts$/, /^(http\/(documentation|problem|schema-rewriter)|errors)\.ts$/],
   [/^auth\/guard\.ts$/, /^errors\.ts$/],
   [/^auth\//, /^(errors\.ts|auth\/common-passwords\.txt)$/],

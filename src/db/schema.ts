@@ -13,9 +13,7 @@ import {
   timestamp,
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
-
-/** The states a task can be in. */
-export const TASK_STATUSES = ['pending', 'in_progress', 'completed'] as const
+import { TASK_STATUSES } from './task-statuses.ts'
 
 const bytes = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
 // "nulls first" is what "desc" means to PostgreSQL, but not to drizzle: an index made with the opposite would not

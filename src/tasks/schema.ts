@@ -1,6 +1,6 @@
 import { type Static, t } from 'elysia'
 import { FormatRegistry } from 'elysia/type-system'
-import { TASK_STATUSES } from '../db/schema.ts'
+import { TASK_STATUSES } from '../db/task-statuses.ts'
 import { AppError, type FieldError } from '../errors.ts'
 
 // A schema with a title stands under that name in the OpenAPI document; `x-documented-as` says there what the
