@@ -23,13 +23,18 @@ type SourceConfig = Pick<
   'database' | 'dataDir' | 'databasePoolMax' | 'databaseTimeoutMs' | 'databasePrepare'
 >
 
+/** The least time that a server has to let a connection in. */
+const CONNECT_TIMEOUT_MS = 2000
+
 /**
  * The database that the configuration names. The embedded one is locked and begins to start.
  *
  * @throws {EmbeddedDatabaseError} when another process has it open
  */
 export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource => {
-  const { database: address, databaseTimeoutMs: timeoutMs, databasePrepare: prepare } = config
+  const { database: address, databasePrepare: prepare } = config
+  // A connection serves many statements, and may take longer than one of them.
+  const timeoutMs = Math.max(config.databaseTimeoutMs, CONNECT_TIMEOUT_MS)
   const connectTo = (endpoint: Endpoint) => () => connect(endpoint, { timeoutMs, prepare, log })
   if (address) {
     const { host, port, database, user, password, sslMode, options } = address
