@@ -63,7 +63,7 @@ async function terminate(stage: Stage, service: Service): Promise<void> {
 const killed = underLoad({
   name: 'kill -9 of the service, 3 times',
   route: 'direct',
-  feltAs: 'cut',
+  feltAs: 'refused',
   excuses: ['refused', 'cut'],
   async inject({ stage, recoveries }) {
     for (let time = 0; time < 3; time += 1) {
