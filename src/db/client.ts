@@ -59,7 +59,7 @@ export interface Connection {
 
 const GOODBYE_SECONDS = 1
 
-/** Composes parts of statements; nothing can be sent with it. */
+/** Composes parts of statements; nothing is sent with it. */
 export const fragment = postgres({ max: 1 }) as unknown as ClientSql
 
 /**

@@ -39,6 +39,7 @@ interface Member {
   connection: Connection
   /** Sent and not answered yet. */
   running: Set<Job>
+  /** Since the last look for connections that are not used. */
   isUsed: boolean
 }
 
@@ -149,7 +150,7 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   const notOpened = (error: unknown) => {
     opening -= 1
     connections -= 1
-    // Of several at the same moment the first counts.
+    // Of several at the same moment only the first counts.
     if (backoff === undefined && !isClosed) {
       if (failures === 0) log.warn('the database cannot be reached', { reason: describeRefusal(error) })
       failures += 1
