@@ -17,6 +17,9 @@ const PENDING_PER_CONNECTION = 200
 /** How long the listener stays open after SIGTERM, so that balancers see that the service is not ready. */
 const NOTICE_MS = 1000
 
+/** How long the database may take to say goodbye, when all requests are answered: it may be out of reach. */
+const GOODBYE_MS = 1000
+
 const stackOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error)
 
@@ -114,7 +117,7 @@ const start = async (config: Config, log: Log) => {
     )
     if (signal === 'SIGTERM') await Bun.sleep(Math.min(NOTICE_MS, config.shutdownTimeoutMs / 2))
     await server?.stop()
-    await database.close()
+    await Promise.race([database.close(), Bun.sleep(Math.min(GOODBYE_MS, config.shutdownTimeoutMs / 4))])
     await source.close()
     clearTimeout(timeout)
     log.info('stopped')

@@ -273,7 +273,7 @@ describeServer('a service on a PostgreSQL server', () => {
     async () => {
       const url = await postgres.createDatabase()
       await using proxy = await startTcpProxy({ host: '127.0.0.1', port: postgres.port })
-      const service = await start({ DATABASE_URL: proxy.url(url), SHUTDOWN_TIMEOUT_MS: '4000' })
+      const service = await start({ DATABASE_URL: proxy.url(url), SHUTDOWN_TIMEOUT_MS: '1000' })
       await service.ready()
       const alice = clientFor(service.url, 'alice')
       await Promise.all(Array.from({ length: 10 }, (_, index) => alice.create(`task ${index}`)))
