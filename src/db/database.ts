@@ -1,6 +1,7 @@
 import type { Row } from 'postgres'
 import { unavailable } from '../errors.ts'
 import { createPool, type Job, type PoolOptions, type Statement } from './pool.ts'
+import { remove } from './remove.ts'
 import { toAppError } from './sqlstate.ts'
 
 /** The one way to the database, which bounds how long statements take and how many wait. */
@@ -49,13 +50,13 @@ export const createDatabase = ({ timeoutMs, maxPending, ...options }: DatabaseOp
   let refused = 0
   let expired = 0
   // All deadlines are of one length, so this is ordered by them, and one timer for the first serves all.
-  const pending = new Set<Pending>()
+  const pending: Pending[] = []
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const expireOverdue = () => {
     timer = undefined
     const now = performance.now()
-    for (const job of pending) {
+    for (let job = pending[0]; job; job = pending[0]) {
       if (job.expiresAt > now) {
         timer = setTimeout(expireOverdue, job.expiresAt - now)
         return
@@ -72,7 +73,7 @@ export const createDatabase = ({ timeoutMs, maxPending, ...options }: DatabaseOp
     },
     run<T extends readonly Row[]>(statement: Statement<T>) {
       if (!isOpen) throw unavailable('the service is starting')
-      if (pending.size >= maxPending) {
+      if (pending.length >= maxPending) {
         refused += 1
         throw unavailable('too many statements are waiting for the database')
       }
@@ -81,21 +82,21 @@ export const createDatabase = ({ timeoutMs, maxPending, ...options }: DatabaseOp
           statement: statement as unknown as Statement,
           expiresAt: performance.now() + timeoutMs,
           resolve(rows) {
-            pending.delete(job)
+            remove(pending, job)
             resolve(rows as T)
           },
           reject(error) {
-            pending.delete(job)
+            remove(pending, job)
             reject(toAppError(error))
           },
         }
-        pending.add(job)
+        pending.push(job)
         timer ??= setTimeout(expireOverdue, timeoutMs)
         pool.add(job)
       })
     },
     stats: () => ({
-      running: pending.size - pool.waiting(),
+      running: pending.length - pool.waiting(),
       waiting: pool.waiting(),
       refused,
       expired,

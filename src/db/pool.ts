@@ -2,6 +2,7 @@ import type { PendingQuery, Row } from 'postgres'
 import { unavailable } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { ClientSql, Connection } from './client.ts'
+import { remove } from './remove.ts'
 import { describeRefusal, errorCode, isServerError } from './sqlstate.ts'
 
 /** A statement, composed when it is known over which connection it is sent. */
@@ -37,8 +38,10 @@ export interface PoolOptions {
 
 interface Member {
   connection: Connection
-  /** Sent and not answered yet. */
-  running: Set<Job>
+  /** Sent and not answered yet, in order. */
+  running: Job[]
+  /** How many were sent since nothing was running. */
+  withoutRest: number
   /** Since the last look for connections that are not used. */
   isUsed: boolean
 }
@@ -48,6 +51,12 @@ interface Member {
  * cost a system call of its own, a fifth more CPU time.
  */
 const MAX_PIPELINED = 4
+
+/**
+ * After so many statements a connection answers all it has before it takes another. postgres.js keeps them in an
+ * array that is only shortened when it is empty, so that without a rest it would grow for as long as the load lasts.
+ */
+const MAX_WITHOUT_REST = 500
 
 /** How long a connection that is left may take to answer what was sent over it. */
 const GRACE_MS = 1000
@@ -67,7 +76,7 @@ const stopping = () => unavailable('the service is stopping')
 export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions): Pool => {
   /** The connections that take statements. */
   const members = new Set<Member>()
-  const waiting = new Set<Job>()
+  const waiting: Job[] = []
   /** Also those that are being opened, or are being left. */
   let connections = 0
   let opening = 0
@@ -77,33 +86,32 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
 
   const mayOpen = () => connections < max && backoff === undefined && !isClosed
 
+  /** A connection without work takes a statement at once, others only when no further one is to be had. */
+  const takesOneMore = ({ running, withoutRest }: Member): boolean =>
+    running.length === 0 ||
+    (running.length < MAX_PIPELINED && withoutRest < MAX_WITHOUT_REST && opening === 0 && !mayOpen())
+
   const leastBusy = (): Member | undefined => {
     let found: Member | undefined
-    for (const member of members) if (!found || member.running.size < found.running.size) found = member
+    for (const member of members)
+      if (takesOneMore(member) && (!found || member.running.length < found.running.length)) found = member
     return found
   }
 
-  /** A connection without work takes a statement at once, others only when no further one is to be had. */
-  const takesOneMore = ({ running }: Member) =>
-    running.size === 0 || (running.size < MAX_PIPELINED && opening === 0 && !mayOpen())
-
   const dispatch = () => {
-    for (const job of waiting) {
-      const member = leastBusy()
-      if (!member || !takesOneMore(member)) break
-      waiting.delete(job)
-      send(job, member)
-    }
-    while (opening < waiting.size && mayOpen()) open()
+    for (let member = leastBusy(); member && waiting.length > 0; member = leastBusy())
+      send(waiting.shift() as Job, member)
+    while (opening < waiting.length && mayOpen()) open()
   }
 
   const send = (job: Job, member: Member) => {
-    member.running.add(job)
+    member.withoutRest = member.running.length === 0 ? 1 : member.withoutRest + 1
+    member.running.push(job)
     member.isUsed = true
     const answered = () => {
-      if (!member.running.delete(job)) return
-      if (waiting.size > 0) dispatch()
-      if (member.running.size === 0 && !members.has(member)) member.connection.end()
+      if (!remove(member.running, job)) return
+      if (waiting.length > 0) dispatch()
+      if (member.running.length === 0 && !members.has(member)) member.connection.end()
     }
     Promise.try(job.statement, member.connection.sql).then(
       (rows) => {
@@ -125,7 +133,7 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   /** Sends no more over a connection, and closes it when it has answered. */
   const leave = (member: Member) => {
     members.delete(member)
-    if (member.running.size === 0) return member.connection.end()
+    if (member.running.length === 0) return member.connection.end()
     const timer = setTimeout(member.connection.destroy, GRACE_MS)
     return member.connection.closed.then(() => clearTimeout(timer))
   }
@@ -141,7 +149,7 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
     if (isClosed) return connection.destroy()
     if (failures > 0) log.info('the database can be reached again')
     failures = 0
-    const member = { connection, running: new Set<Job>(), isUsed: true }
+    const member: Member = { connection, running: [], withoutRest: 0, isUsed: true }
     members.add(member)
     connection.closed.then(() => lost(member))
     dispatch()
@@ -164,23 +172,20 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   }
 
   const rejectWaiting = (error: unknown) => {
-    for (const job of waiting) {
-      waiting.delete(job)
-      job.reject(error)
-    }
+    for (const job of waiting.splice(0)) job.reject(error)
   }
 
   const lost = (member: Member) => {
     members.delete(member)
     connections -= 1
-    for (const job of member.running) job.reject(unavailable('the connection to the database was lost'))
-    member.running.clear()
+    for (const job of member.running.splice(0))
+      job.reject(unavailable('the connection to the database was lost'))
     dispatch()
   }
 
   const sweeper = setInterval(() => {
     for (const member of members) {
-      if (!member.isUsed && member.running.size === 0) leave(member)
+      if (!member.isUsed && member.running.length === 0) leave(member)
       member.isUsed = false
     }
   }, idleMs).unref()
@@ -188,19 +193,19 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   return {
     add(job) {
       if (isClosed) return job.reject(stopping())
-      waiting.add(job)
+      waiting.push(job)
       dispatch()
     },
     giveUp(job) {
-      if (waiting.delete(job)) return
+      if (remove(waiting, job)) return
       for (const member of members) {
-        if (!member.running.has(job)) continue
+        if (!member.running.includes(job)) continue
         log.warn('a statement took too long, its connection is given up')
         member.connection.cancel()
         leave(member)
       }
     },
-    waiting: () => waiting.size,
+    waiting: () => waiting.length,
     async close() {
       isClosed = true
       clearInterval(sweeper)

@@ -61,6 +61,22 @@ describe.if(findPostgres() !== null)('connections', () => {
     expect(await countOf(ours)).toBe(before + 3)
   })
 
+  test('rest once in 500 statements, however many wait', async () => {
+    const database = databaseWith({ max: 1 })
+    const startedAtRest: number[] = []
+    let count = 0
+    const sendMany = async () => {
+      for (let n = 0; n < 100; n++)
+        await database.run((sql) => {
+          if (database.stats().running === 1) startedAtRest.push(count)
+          count += 1
+          return sql`select 1`
+        })
+    }
+    await Promise.all(Array.from({ length: 16 }, sendMany))
+    expect(startedAtRest.slice(0, 4)).toEqual([0, 500, 1000, 1500])
+  })
+
   test('that are not used are closed, and the next statement opens one', async () => {
     const database = databaseWith({ idleMs: 50 })
     const backend = await backendOf(database)
