@@ -31,7 +31,7 @@ import { takeTurns } from './support/turns.ts'
 const USAGE = `bun run bench [options]
   --rounds N         turns of each server in each scenario (3)
   --seconds N        length of a turn (5)
-  --warm-up N        seconds of load before each turn, every answer checked (5)
+  --warm-up N        seconds of load before each turn, every answer checked (10)
   --only a,b         scenarios: ${scenarios.map(({ name }) => name).join(',')}
   --peers a,b        servers beside the service: floor,hono,fastify
   --json FILE        where the figures go (bench/results.json)`
@@ -40,7 +40,7 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '5' },
-    'warm-up': { type: 'string', default: '5' },
+    'warm-up': { type: 'string', default: '10' },
     only: { type: 'string', default: scenarios.map(({ name }) => name).join(',') },
     peers: { type: 'string', default: 'floor,hono,fastify' },
     json: { type: 'string', default: join(import.meta.dir, 'results.json') },
