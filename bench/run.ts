@@ -101,6 +101,7 @@ const run: Results = {
   machine: await describeMachine(),
   rounds,
   seconds,
+  warmUpSeconds,
   startMs: Object.fromEntries(startsMs.entries().map(([name, times]) => [name, median(times)])),
   results,
 }

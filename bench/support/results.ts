@@ -16,6 +16,7 @@ export interface Results {
   machine: Machine
   rounds: number
   seconds: number
+  warmUpSeconds: number
   startMs: Partial<Record<ServerName, number>>
   results: Result[]
 }

@@ -16,17 +16,21 @@ const NOISE_LIMIT_CORES = 0.15
 
 /** The Markdown report of a run: where, what each server costs beside the floor, then every figure. */
 export function renderReport(run: Results): string {
-  const { machine, rounds, seconds, results, startMs } = run
-  const noise = Math.max(...results.map(({ median }) => median.otherCores))
+  const { machine, rounds, seconds, warmUpSeconds, results, startMs } = run
+  const noise = results.flatMap((result) => result.rounds.map(({ otherCores }) => otherCores))
+  const noisy = noise.filter((cores) => cores > NOISE_LIMIT_CORES)
   return [
     `${machine.processor}, ${machine.cores} cores, ${machine.memoryGb} GB; Linux ${machine.kernel}, ` +
       `${machine.postgres}, Bun ${machine.bun}, Node ${machine.node}. ` +
-      `Medians of ${rounds} rounds of ${seconds} s in rotation, ${run.takenAt.slice(0, 10)}.`,
+      `Medians of ${rounds} rounds of ${seconds} s in rotation, after ${warmUpSeconds} s of load, ${run.takenAt.slice(0, 10)}.`,
     `Ready after: ${Object.entries(startMs)
       .map(([name, ms]) => `${name} ${Math.round(ms)} ms`)
       .join(', ')}.`,
-    ...(noise > NOISE_LIMIT_CORES
-      ? [`**Other programs used up to ${noise.toFixed(2)} cores meanwhile: take the figures as hints.**`]
+    ...(noisy.length > 0
+      ? [
+          `**Other programs used up to ${Math.max(...noisy).toFixed(2)} cores in ${noisy.length} of ${noise.length} turns: ` +
+            'take the figures as hints.**',
+        ]
       : []),
     renderSummary(results),
     renderFigures(results),

@@ -23,7 +23,7 @@ export interface Database {
 
 /** How the database keeps up. */
 export interface DatabaseStats {
-  /** Sent and not answered yet. */
+  /** Sent, and neither answered nor given up yet. */
   running: number
   waiting: number
   /** Refused since the start because too many were waiting. */

@@ -23,7 +23,7 @@ export interface Pool {
   giveUp(job: Job): void
   /** How many statements wait for a connection. */
   waiting(): number
-  /** Takes no more statements, and resolves when what was sent is answered; after 1 s without. */
+  /** Takes no more statements, and resolves when what was sent and not given up is answered; after 1 s without. */
   close(): Promise<void>
 }
 
@@ -53,8 +53,8 @@ interface Member {
 const MAX_PIPELINED = 4
 
 /**
- * After so many statements a connection answers all it has before it takes another. postgres.js keeps them in an
- * array that is only shortened when it is empty, so that without a rest it would grow for as long as the load lasts.
+ * After so many statements a connection answers all it has before it takes another. postgres.js keeps them in
+ * arrays that are only shortened when they are empty: without a rest they would grow for as long as the load lasts.
  */
 const MAX_WITHOUT_REST = 500
 
@@ -91,7 +91,8 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
     running.length === 0 ||
     (running.length < MAX_PIPELINED && withoutRest < MAX_WITHOUT_REST && opening === 0 && !mayOpen())
 
-  const leastBusy = (): Member | undefined => {
+  /** The least busy of those that take one more. */
+  const nextMember = (): Member | undefined => {
     let found: Member | undefined
     for (const member of members)
       if (takesOneMore(member) && (!found || member.running.length < found.running.length)) found = member
@@ -99,8 +100,11 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   }
 
   const dispatch = () => {
-    for (let member = leastBusy(); member && waiting.length > 0; member = leastBusy())
+    while (waiting.length > 0) {
+      const member = nextMember()
+      if (!member) break
       send(waiting.shift() as Job, member)
+    }
     while (opening < waiting.length && mayOpen()) open()
   }
 
@@ -198,12 +202,11 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
     },
     giveUp(job) {
       if (remove(waiting, job)) return
-      for (const member of members) {
-        if (!member.running.includes(job)) continue
-        log.warn('a statement took too long, its connection is given up')
-        member.connection.cancel()
-        leave(member)
-      }
+      const member = members.values().find(({ running }) => running.includes(job))
+      if (!member) return
+      log.warn('a statement took too long, its connection is given up')
+      member.connection.cancel()
+      leave(member)
     },
     waiting: () => waiting.length,
     async close() {
