@@ -3,20 +3,20 @@ import { type AnyElysia, Elysia } from 'elysia'
 import packageJson from '../package.json' with { type: 'json' }
 import { authGuard } from './auth/guard.ts'
 import { createPasswordHasher } from './auth/password.ts'
+import type { RateLimiter } from './auth/rate-limit.ts'
 import { userRepository } from './auth/repository.ts'
 import { accountPaths, accountRoutes } from './auth/routes.ts'
 import type { TokenSigner } from './auth/sign.ts'
 import type { VerifyToken } from './auth/token.ts'
 import type { Config } from './config.ts'
 import type { Database } from './db/database.ts'
+import { docs } from './docs/routes.ts'
 import { answers } from './http/answer.ts'
 import { requestContext, withWholeUrl } from './http/context.ts'
 import { crossOrigin } from './http/cors.ts'
-import { docs } from './http/docs.ts'
 import { health } from './http/health.ts'
 import { jsonBody } from './http/json-body.ts'
 import type { Metrics } from './http/metrics.ts'
-import type { RateLimiter } from './http/rate-limit.ts'
 import { createServerTiming } from './http/server-timing.ts'
 import { allowedMethodsOf, unmatched } from './http/unmatched.ts'
 import type { Log } from './log.ts'
@@ -103,7 +103,7 @@ export const buildApp = ({
         version: packageJson.version,
         // Loaded when somebody asks: the OpenAPI plugin would take a tenth of the start.
         openApiDocument: async () =>
-          (await import('./http/openapi.ts')).openApiDocument(documented(), {
+          (await import('./docs/openapi.ts')).openApiDocument(documented(), {
             ...config,
             version: packageJson.version,
           }),

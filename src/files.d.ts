@@ -5,7 +5,7 @@ declare module 'swagger-ui-dist/*' {
   export default path
 }
 
-declare module '*/docs-start.js' {
+declare module '*/start.js' {
   const path: string
   export default path
 }

@@ -1,157 +1,60 @@
-import { buildApp } from './app.ts'
-import { createKeySet } from './auth/key-set.ts'
-import { chooseSecret, SecretError } from './auth/secret.ts'
-import { createTokenSigner } from './auth/sign.ts'
-import { createTokenVerifier } from './auth/token.ts'
-import { type Config, ConfigError, loadConfig } from './config.ts'
-import { createDatabase } from './db/database.ts'
+import { SecretError } from './auth/secret.ts'
+import { ConfigError, loadConfig } from './config.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
-import { isMigrated } from './db/migrate.ts'
-import { DatabaseStartError, databaseSource, prepareDatabase } from './db/source.ts'
-import { localRateLimiter, sharedRateLimiter } from './http/rate-limit.ts'
-import { createLog, type Log } from './log.ts'
+import { DatabaseStartError } from './db/source.ts'
 
-/** How many statements may wait for each connection before more are refused: a fraction of a second's work. */
-const PENDING_PER_CONNECTION = 200
+/** The command line: which command, with which arguments. A command gives the exit code; `serve` keeps running. */
 
-/** How long the listener stays open after SIGTERM, so that balancers see that the service is not ready. */
-const NOTICE_MS = 1000
+const USAGE = `usage: todo-backend                  serves
+       todo-backend migrate          makes or updates the tables
+       todo-backend health           exits with 0 when the service on this machine is alive
+       todo-backend token <user-id>  prints a token for trying the service
+`
 
-/** How long the database may take to say goodbye, when all requests are answered: it may be out of reach. */
-const GOODBYE_MS = 1000
+const print = (text: string) => process.stdout.write(`${text}\n`)
 
-const stackOf = (error: unknown): string =>
-  error instanceof Error ? (error.stack ?? error.message) : String(error)
-
-const fail = (log: Log, message: string): never => {
-  log.error(message)
-  log.flush()
-  process.exit(1)
+/** Commands are loaded when they are asked for: serving must not wait for what only others need. */
+const commands: Record<string, (args: string[]) => Promise<number | undefined>> = {
+  async serve() {
+    await (await import('./serve.ts')).serve(loadConfig())
+    return undefined
+  },
+  async migrate() {
+    await (await import('./commands/migrate.ts')).migrateTables(loadConfig())
+    return 0
+  },
+  async health() {
+    return (await (await import('./commands/health.ts')).isAlive(loadConfig())) ? 0 : 1
+  },
+  async token([userId]) {
+    if (!userId) return misunderstood()
+    print(await (await import('./commands/token.ts')).tokenFor(userId, loadConfig()))
+    return 0
+  },
 }
 
-const start = async (config: Config, log: Log) => {
-  const { secret, origin } = chooseSecret(config)
-  const source = databaseSource(config, log)
-  const database = createDatabase({
-    connect: source.connect,
-    max: source.maxConnections,
-    timeoutMs: config.databaseTimeoutMs,
-    maxPending: config.databasePoolMax * PENDING_PER_CONNECTION,
-    log,
-  })
-  const tokens = createTokenVerifier({
-    secret,
-    keySet: config.jwksUrl && createKeySet({ url: config.jwksUrl, log, now: Date.now, fetch }),
-    issuer: config.jwtIssuer,
-    audience: config.jwtAudience,
-    now: Date.now,
-  })
-
-  const accounts =
-    secret !== undefined && config.signupEnabled
-      ? {
-          sign: createTokenSigner({
-            secret,
-            ttlSeconds: config.tokenTtlSeconds,
-            issuer: config.jwtIssuer,
-            audience: config.jwtAudience,
-            now: Date.now,
-          }),
-          limiter: config.database ? sharedRateLimiter(database) : localRateLimiter,
-        }
-      : undefined
-
-  let isStopping = false
-  const isReady = async () => !isStopping && (await isMigrated(database))
-  const metrics = config.metricsToken
-    ? // Loaded only when asked for: prom-client takes a tenth of the start.
-      (await import('./http/metrics.ts')).createMetrics({
-        token: config.metricsToken,
-        databaseStats: database.stats,
-        tokenCounts: tokens.counts,
-      })
-    : undefined
-  const app = buildApp({
-    config,
-    database,
-    verifyToken: tokens.verify,
-    accounts,
-    isReady,
-    metrics,
-    log,
-  })
-
-  app.listen({
-    hostname: config.host,
-    port: config.port,
-    // Two processes on one port would share its requests without a word.
-    reusePort: false,
-    development: false,
-    // Cuts off clients that are slow to send; a request that waits for the database may take its time.
-    idleTimeout: Math.min(255, Math.ceil(config.databaseTimeoutMs / 1000) + 5),
-    // Bodies are measured against MAX_BODY_BYTES after authentication, and not read beyond it.
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-  })
-  const { server } = app
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host
-  log.info(`listening on http://${host}:${server?.port}`, { environment: config.environment })
-  log.info(`database: ${source.description}`)
-  if (config.database?.ignored.length)
-    log.warn('DATABASE_URL has parameters that are ignored', { names: config.database.ignored.join(', ') })
-  log.info(`token secret: ${origin}`)
-  if (secret !== undefined && config.environment !== 'production')
-    log.info('for a token to try it with: bun run token <user-id>')
-  log.flush()
-
-  const stop = async (signal: NodeJS.Signals) => {
-    if (isStopping) {
-      log.warn(`${signal} again: stopping at once`)
-      log.flush()
-      process.exit(1)
-    }
-    isStopping = true
-    log.info(`${signal}: stopping`)
-    const timeout = setTimeout(
-      () => fail(log, `not stopped within SHUTDOWN_TIMEOUT_MS, cut off: ${server?.pendingRequests} requests`),
-      config.shutdownTimeoutMs,
-    )
-    if (signal === 'SIGTERM') await Bun.sleep(Math.min(NOTICE_MS, config.shutdownTimeoutMs / 2))
-    await server?.stop()
-    await Promise.race([database.close(), Bun.sleep(Math.min(GOODBYE_MS, config.shutdownTimeoutMs / 4))])
-    await source.close()
-    clearTimeout(timeout)
-    log.info('stopped')
-    log.flush()
-    process.exit(0)
-  }
-  const crash = (error: unknown) => fail(log, stackOf(error))
-  process.on('uncaughtException', crash)
-  process.on('unhandledRejection', crash)
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
-
-  await prepareDatabase(source, { migrateOnStart: config.migrateOnStart, log })
-  database.open()
-  log.info('ready', { start_ms: Math.round(performance.now()) })
+const misunderstood = (): number => {
+  process.stderr.write(USAGE)
+  return 2
 }
 
-const main = async () => {
-  let log = createLog({ level: 'error', format: 'text', write: (chunk) => process.stderr.write(chunk) })
+const run = async ([name = 'serve', ...args]: string[]): Promise<number | undefined> => {
+  const command = commands[name.replace(/^--(?=health$|migrate$)/, '')]
+  if (!command) return misunderstood()
   try {
-    const config = loadConfig()
-    const format = config.environment === 'production' || config.environment === 'staging' ? 'json' : 'text'
-    log = createLog({ level: config.logLevel, format })
-    await start(config, log)
+    return await command(args)
   } catch (error) {
-    if (error instanceof ConfigError) fail(log, `The configuration is not valid:\n${error.message}`)
     const isExpected =
       error instanceof SecretError ||
       error instanceof EmbeddedDatabaseError ||
       error instanceof DatabaseStartError
-    if (isExpected) fail(log, error.message)
-    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') fail(log, error.message)
-    fail(log, stackOf(error))
+    if (error instanceof ConfigError)
+      process.stderr.write(`The configuration is not valid:\n${error.message}\n`)
+    else if (isExpected) process.stderr.write(`${error.message}\n`)
+    else throw error
+    return 1
   }
 }
 
-await main()
+const exitCode = await run(process.argv.slice(2))
+if (exitCode !== undefined) process.exit(exitCode)

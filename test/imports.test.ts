@@ -20,29 +20,32 @@ const importsOf = (name: string) => {
 
 /** What each kind of file may import of ours; the first that fits a file counts. */
 const LAYERS: [file: RegExp, mayImport: RegExp][] = [
-  [/^(main|migrate|token|executable)\.ts$/, /./],
-  [/^health-check\.ts$/, /^config\.ts$/],
+  [/^(main|serve)\.ts$|^commands\//, /./],
   [/^(errors|log|database-url)\.ts$/, /^$/],
   [/^config\.ts$/, /^(database-url|log)\.ts$/],
   [
     /^app\.ts$/,
-    /^(http\/.+|[^/]+\/(routes|repository|documentation)|auth\/(guard|password))\.ts$|^\.\.\/package\.json$/,
+    /^((http|docs)\/.+|[^/]+\/(routes|repository)|auth\/(guard|password))\.ts$|^\.\.\/package\.json$/,
   ],
-  [/^tasks\/routes\.ts$/, /^(tasks\/(schema|repository|documentation)|auth\/guard|errors|http\/.+)\.ts$/],
-  [/^auth\/routes\.ts$/, /^(auth\/(schema|repository|password|documentation)|errors|http\/.+)\.ts$/],
+  [/^docs\/routes\.ts$/, /^(docs\/.+|http\/.+|errors\.ts)$/],
+  [/^tasks\/routes\.ts$/, /^(tasks\/(schema|repository|notes)|auth\/guard|errors|http\/.+)\.ts$/],
+  [
+    /^auth\/routes\.ts$/,
+    /^(auth\/(schema|repository|password|notes|rate-limit|client-address)|errors|http\/.+)\.ts$/,
+  ],
   [/\/repository\.ts$/, /^(db\/.+|errors)\.ts$/],
   [/\/schema\.ts$/, /^(db\/task-statuses|errors)\.ts$/],
-  [/\/documentation\.ts$/, /^(http\/(documentation|problem|schema-rewriter)|errors)\.ts$/],
-  [/^auth\/guard\.ts$/, /^errors\.ts$/],
+  [/^(tasks|auth)\/notes\.ts$/, /^docs\/notes\.ts$/],
   [/^auth\//, /^(errors\.ts|auth\/common-passwords\.txt)$/],
-  [/^http\//, /^(http\/.+|errors\.ts)$/],
+  [/^docs\//, /^(docs\/.+|http\/problem\.ts|errors\.ts)$/],
+  [/^http\//, /^(http\/.+|errors)\.ts$/],
   [/^db\//, /^((db\/.+|errors)\.ts|db\/migrations\/.+)$/],
 ]
 
 /** Which files may import a package, where that is not any. */
 const PACKAGES: [packageName: RegExp, mayBeIn: RegExp][] = [
-  [/^elysia(\/|$)/, /^(app|http\/.+|[^/]+\/(routes|schema|guard))\.ts$/],
-  [/^@elysiajs\//, /^(http\/.+|auth\/sign)\.ts$/],
+  [/^elysia(\/|$)/, /^(app|(http|docs)\/.+|[^/]+\/(routes|schema|guard))\.ts$/],
+  [/^@elysiajs\//, /^((http|docs)\/.+|auth\/sign)\.ts$/],
   [/^jose$/, /^auth\/(token|key-set)\.ts$/],
   [/^(postgres|drizzle-orm|@electric-sql\/pglite)(\/|$)/, /^db\//],
 ]

@@ -4,7 +4,7 @@ import { AppError } from '../errors.ts'
 import { entityTag, versionsKnown, versionsToMatch } from '../http/etag.ts'
 import { idempotencyKey } from '../http/idempotency-key.ts'
 import type { JsonBody } from '../http/json-body.ts'
-import * as notes from './documentation.ts'
+import * as notes from './notes.ts'
 import type { TaskRepository, Versions } from './repository.ts'
 import {
   formatCursor,

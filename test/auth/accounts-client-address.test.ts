@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
-import { clientAddress } from '../../src/http/client-address.ts'
+import { clientAddress } from '../../src/auth/client-address.ts'
 import { describeAccounts, newAddress } from '../support/accounts.ts'
 import { apiOn } from '../support/api.ts'
 import { engines } from '../support/engines.ts'

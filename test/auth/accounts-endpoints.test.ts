@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
+import { localRateLimiter, sharedRateLimiter } from '../../src/auth/rate-limit.ts'
 import { createDatabase } from '../../src/db/database.ts'
-import { localRateLimiter, sharedRateLimiter } from '../../src/http/rate-limit.ts'
 import { createLog } from '../../src/log.ts'
 import {
   accountsOn,

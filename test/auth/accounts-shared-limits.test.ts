@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, setSystemTime, spyOn, test } from 'bun:test'
-import { localRateLimiter, sharedRateLimiter } from '../../src/http/rate-limit.ts'
+import { localRateLimiter, sharedRateLimiter } from '../../src/auth/rate-limit.ts'
 import {
   accountsOn,
   allowSlowHashes,

@@ -10,12 +10,11 @@ const directory = temporaryDirectory('todo-config')
 afterAll(() => directory.remove())
 
 describe('a process with a configuration that is not valid', () => {
-  test.each(['src/main.ts', 'src/migrate.ts', 'src/token.ts'])(
-    'says all that is wrong and ends with 1: %s',
-    async (program) => {
-      const { exitCode, output } = await runProgram(program, {
+  test.each([[[]], [['migrate']], [['token', 'alice']]])(
+    'says all that is wrong and ends with 1: %j',
+    async (args) => {
+      const { exitCode, output } = await runProgram(args, {
         cwd: directory.path,
-        args: ['alice'],
         env: {
           ENVIRONMENT: 'production',
           DATABASE_URL: 'postgresql://app:hidden-password@',
@@ -34,7 +33,7 @@ describe('a process with a configuration that is not valid', () => {
 
   test('may have been told so by a .env file', async () => {
     await writeFile(join(directory.path, '.env'), 'PORT=hidden-port\nLOG_LEVEL=debug\n')
-    const { exitCode, output } = await runProgram('src/main.ts', {
+    const { exitCode, output } = await runProgram([], {
       cwd: directory.path,
       env: { LOG_LEVEL: 'hidden-level' },
     })

@@ -44,7 +44,7 @@ describeServer('a connection over TLS', () => {
 
   /** Connects, as a start does, and ends. */
   const connect = (DATABASE_URL: string, env: Record<string, string> = {}): Promise<Outcome> =>
-    runProgram('src/migrate.ts', { cwd: directory.path, env: { DATABASE_URL, ...env } })
+    runProgram(['migrate'], { cwd: directory.path, env: { DATABASE_URL, ...env } })
 
   const connected = (outcome: Outcome) => expect(outcome).toMatchObject({ exitCode: 0, stderr: '' })
 
@@ -109,7 +109,7 @@ describeServer('a connection over TLS', () => {
     async () => {
       const DATABASE_URL = byAddress({ sslmode: 'verify-full', sslrootcert: caFile })
       const env = { DATABASE_URL, HOST: '127.0.0.1', PORT: '0' }
-      refused(await runProgram('src/main.ts', { cwd: directory.path, env }), OTHER_NAME)
+      refused(await runProgram([], { cwd: directory.path, env }), OTHER_NAME)
     },
     PATIENCE_MS,
   )
@@ -127,7 +127,7 @@ describeServer('a connection over TLS', () => {
     async () => {
       const DATABASE_URL = url({ sslmode: 'verify-ca', sslrootcert: otherCaFile })
       const env = { DATABASE_URL, HOST: '127.0.0.1', PORT: '0' }
-      refused(await runProgram('src/main.ts', { cwd: directory.path, env }), UNKNOWN_AUTHORITY)
+      refused(await runProgram([], { cwd: directory.path, env }), UNKNOWN_AUTHORITY)
     },
     PATIENCE_MS,
   )

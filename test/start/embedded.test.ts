@@ -17,11 +17,7 @@ const secretFile = join(DATA_DIR, 'secret')
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777
 
 const makeToken = async (userId: string): Promise<string> => {
-  const { exitCode, stdout } = await runProgram('src/token.ts', {
-    cwd: directory.path,
-    env: { DATA_DIR },
-    args: [userId],
-  })
+  const { exitCode, stdout } = await runProgram(['token', userId], { cwd: directory.path, env: { DATA_DIR } })
   expect(exitCode).toBe(0)
   return stdout.trim()
 }
@@ -91,7 +87,7 @@ describe('a second process', () => {
       expect(exitCode).toBe(1)
       expect(log.join('\n')).toContain(`${DATA_DIR} is in use by another process`)
       expect(log.join('\n')).not.toMatch(/\n +at /)
-      const migration = await runProgram('src/migrate.ts', { cwd: directory.path, env: { DATA_DIR } })
+      const migration = await runProgram(['migrate'], { cwd: directory.path, env: { DATA_DIR } })
       expect(migration.exitCode).toBe(1)
       expect(migration.output).toContain(`${DATA_DIR} is in use by another process`)
       expect((await clientOf(service.url, token).list()).json).toHaveLength(1)
@@ -102,7 +98,7 @@ describe('a second process', () => {
   test(
     'on the same port is refused with a clear message',
     async () => {
-      const { exitCode, output } = await runProgram('src/main.ts', {
+      const { exitCode, output } = await runProgram([], {
         cwd: directory.path,
         env: { DATA_DIR: join(directory.path, 'other'), HOST: '127.0.0.1', PORT: String(service.port) },
       })
@@ -180,7 +176,7 @@ describe('a secret file', () => {
       expect(exitCode).toBe(1)
       expect(log.join('\n')).toContain(`${secretFile} holds no secret`)
       expect(log.join('\n')).not.toMatch(/\n +at /)
-      const token = await runProgram('src/token.ts', { cwd: directory.path, env: { DATA_DIR }, args: ['x'] })
+      const token = await runProgram(['token', 'x'], { cwd: directory.path, env: { DATA_DIR } })
       expect(token).toMatchObject({ exitCode: 1, stdout: '' })
       expect(token.stderr).toBe(`${secretFile} holds no secret: delete it for a new one\n`)
       await writeFile(secretFile, secret)

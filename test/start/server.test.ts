@@ -211,7 +211,7 @@ describeServer('a service on a PostgreSQL server', () => {
       expect((await alice.list()).status).toBe(503)
       expect((await alice.create('x')).status).toBe(503)
 
-      const migration = await runProgram('src/migrate.ts', { cwd: directory.path, env: { DATABASE_URL } })
+      const migration = await runProgram(['migrate'], { cwd: directory.path, env: { DATABASE_URL } })
       expect(migration).toMatchObject({ exitCode: 0, stderr: '' })
       expect(migration.stdout).toContain('the tables are up to date')
       expect(await schemaOf(postgres, DATABASE_URL)).toBe(schema)
@@ -225,9 +225,7 @@ describeServer('a service on a PostgreSQL server', () => {
   test('has a db:migrate that ends when it is done, and not after the 30 s in which it would give up', async () => {
     const DATABASE_URL = await postgres.createDatabase()
     for (let round = 0; round < 2; round += 1)
-      expect(
-        await runProgram('src/migrate.ts', { cwd: directory.path, env: { DATABASE_URL } }),
-      ).toMatchObject({
+      expect(await runProgram(['migrate'], { cwd: directory.path, env: { DATABASE_URL } })).toMatchObject({
         exitCode: 0,
         stderr: '',
       })

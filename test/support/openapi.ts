@@ -2,7 +2,7 @@ import { Ajv, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
 import { Memoirist } from 'memoirist'
 import type { App } from '../../src/app.ts'
-import { type OpenApiOptions, openApiDocument } from '../../src/http/openapi.ts'
+import { type OpenApiOptions, openApiDocument } from '../../src/docs/openapi.ts'
 import type { Answer } from './api.ts'
 
 interface Reference {

@@ -12,14 +12,14 @@ export interface Outcome {
 const repository = join(import.meta.dir, '..', '..')
 
 /**
- * Runs one of the service's programs (`src/main.ts`, `src/token.ts`, `src/migrate.ts`) to its end, with PATH,
- * HOME and what `env` says for its whole environment. `cwd` is where it looks for `.env` and makes `.data`.
+ * Runs one of the service's commands (none serves) to its end, with PATH, HOME and what `env` says for its whole
+ * environment. `cwd` is where it looks for `.env` and makes `.data`.
  */
 export async function runProgram(
-  program: string,
-  { cwd, env = {}, args = [] }: { cwd: string; env?: Record<string, string>; args?: string[] },
+  args: string[],
+  { cwd, env = {} }: { cwd: string; env?: Record<string, string> },
 ): Promise<Outcome> {
-  const child = Bun.spawn([process.execPath, join(repository, program), ...args], {
+  const child = Bun.spawn([process.execPath, join(repository, 'src', 'main.ts'), ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
     stdin: 'ignore',

@@ -1,5 +1,5 @@
 import { AppError, ERRORS, type ErrorCode } from '../errors.ts'
-import { type Problem, toProblem } from './problem.ts'
+import { type Problem, toProblem } from '../http/problem.ts'
 import type { Json } from './schema-rewriter.ts'
 
 /** A reply as the OpenAPI document tells it. */
@@ -14,7 +14,7 @@ export interface ReplyNotes {
 
 /**
  * What a route's schemas cannot say about it: given as the route's `detail`, which Elysia hands to the OpenAPI
- * plugin. `x-notes` is read, and taken out, by `http/openapi`.
+ * plugin. `x-notes` is read, and taken out, by `docs/openapi`.
  */
 export interface OperationNotes {
   operationId: string

@@ -1,5 +1,5 @@
 import { ERRORS, type ErrorCode } from '../errors.ts'
-import { exampleOf, type PluginOperation, type ResponseHeader } from './documentation.ts'
+import { exampleOf, type PluginOperation, type ResponseHeader } from './notes.ts'
 import type { Json } from './schema-rewriter.ts'
 
 /** References to the headers of these names, as an OpenAPI response has them. */

@@ -3,7 +3,7 @@ import pageStyle from 'swagger-ui-dist/index.css' with { type: 'file' }
 import swaggerStyle from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' }
 import swaggerScript from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' }
 import { type Asset, prepareFile } from './assets.ts'
-import startScript from './docs-start.js' with { type: 'file' }
+import startScript from './start.js' with { type: 'file' }
 
 /** Where the page's own files are. */
 export const ASSETS_PATH = '/docs/assets'

@@ -1,9 +1,9 @@
 import { Elysia, type Static, t } from 'elysia'
 import { AppError } from '../errors.ts'
+import { versionsKnown } from '../http/etag.ts'
 import { prepareAsset, sendAsset } from './assets.ts'
-import { ASSETS_PATH, CONTENT_SECURITY_POLICY, prepareDocsPage } from './docs-page.ts'
-import type { OperationNotes } from './documentation.ts'
-import { versionsKnown } from './etag.ts'
+import type { OperationNotes } from './notes.ts'
+import { ASSETS_PATH, CONTENT_SECURITY_POLICY, prepareDocsPage } from './page.ts'
 
 export interface DocsOptions {
   name: string

@@ -1,5 +1,7 @@
 import { swagger } from '@elysiajs/swagger'
 import type { AnyElysia } from 'elysia'
+import { Problem } from '../http/problem.ts'
+import { errorReplies, errorsOf, headerReferences } from './error-replies.ts'
 import {
   type OperationNotes,
   type PluginOperation,
@@ -9,9 +11,7 @@ import {
   requestHeaders,
   responseHeaders,
   tags,
-} from './documentation.ts'
-import { errorReplies, errorsOf, headerReferences } from './error-replies.ts'
-import { Problem } from './problem.ts'
+} from './notes.ts'
 import { type Json, schemaRewriter } from './schema-rewriter.ts'
 
 export interface OpenApiOptions {

@@ -1,0 +1,20 @@
+import type { Config } from '../config.ts'
+import { databaseSource, prepareDatabase } from '../db/source.ts'
+import { createLog } from '../log.ts'
+
+/**
+ * `migrate`: makes or updates the tables, for deployments with `MIGRATE_ON_START=false`.
+ *
+ * @throws {EmbeddedDatabaseError} {@link DatabaseStartError}
+ */
+export const migrateTables = async (config: Config): Promise<void> => {
+  const log = createLog({ level: 'info', format: 'text' })
+  const source = databaseSource(config, log)
+  try {
+    await prepareDatabase(source, { migrateOnStart: true, log })
+    log.info('the tables are up to date')
+  } finally {
+    await source.close()
+    log.flush()
+  }
+}
