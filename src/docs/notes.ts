@@ -67,11 +67,13 @@ export const requestHeaders = {
     schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' },
   },
   'If-Match': {
-    description: `Change the task only if it still has one of these entity tags, else 412. Such as ${ENTITY_TAG}.`,
+    description: `Only if the task still has one of these entity tags, or exists (\`*\`), else 412. Such as ${ENTITY_TAG}.`,
     schema: { type: 'string' },
   },
   'If-None-Match': {
-    description: `Answer 304 without a body if it still has one of these entity tags. Such as ${ENTITY_TAG}.`,
+    description:
+      'If the task still has one of these entity tags, or exists (`*`): 304 without a body for GET, 412 for ' +
+      `any other method. Such as ${ENTITY_TAG}.`,
     schema: { type: 'string' },
   },
   'Idempotency-Key': {

@@ -1,6 +1,6 @@
 import { Elysia, type Static, t } from 'elysia'
 import { AppError } from '../errors.ts'
-import { versionsKnown } from '../http/etag.ts'
+import { readingConditions } from '../http/etag.ts'
 import { prepareAsset, sendAsset } from './assets.ts'
 import type { OperationNotes } from './notes.ts'
 import { ASSETS_PATH, CONTENT_SECURITY_POLICY, prepareDocsPage } from './page.ts'
@@ -89,12 +89,12 @@ export const docs = ({ name, version, openApiDocument }: DocsOptions) => {
     .get(
       '/openapi.json',
       async ({ request, set }) => {
-        const known = versionsKnown(request)
+        const decide = readingConditions(request)
         const asset = await preparedDocument()
         // Weak, because it is one for both encodings.
         set.headers.etag = `W/"${asset.fingerprint}"`
         set.headers['cache-control'] = 'no-cache'
-        if (known !== '*' && !known.includes(asset.fingerprint)) return sendAsset(asset, request, set.headers)
+        if (decide(asset.fingerprint) !== 'known') return sendAsset(asset, request, set.headers)
         set.status = 304
       },
       { response: { 200: t.NoValidate(t.Any({ type: 'object' })), 304: t.Void() }, detail: openApi },

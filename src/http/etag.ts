@@ -1,47 +1,67 @@
 import { AppError } from '../errors.ts'
 
-// RFC 9110, section 8.8.3; a list may have empty members (section 5.6.1).
-const LIST = /^[\s,]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(?:,[\s,]*|$))+$/
-const MEMBER = /(W\/)?"([^"]*)"/g
+// A list of entity tags (RFC 9110, section 8.8.3), which may have empty elements, and no other (section 5.6.1).
+const LIST = /^[\s,]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(?:,[\s,]*|$))*$/
+const MEMBER = /"([^"]*)"/g
 
-const parseEntityTags = (field: string, text: string): '*' | { weak: boolean; value: string }[] => {
-  if (text.trim() === '*') return '*'
-  if (!LIST.test(text))
-    throw new AppError('invalid_request', {
-      inHeader: true,
-      errors: [{ field, message: 'must be * or a list of entity tags' }],
-    })
-  return [...text.matchAll(MEMBER)].map(([, weak, value = '']) => ({ weak: weak !== undefined, value }))
+/** What a proxy that compressed an answer appends to its entity tag. */
+const CODING = /[-;](?:gzip|br|zstd|deflate)$/
+const VERSION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/
+
+/** Whether a text is a time as tasks have it, of a day that there is. */
+const isVersion = (text: string): boolean => {
+  if (!VERSION.test(text) || text.startsWith('0000')) return false
+  const time = new Date(text)
+  return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text.slice(0, 19))
 }
 
 /** The strong validator of a task: the time of its last change, which rises with each. */
 export const entityTag = (task: { updated_at: string }): string => `"${task.updated_at}"`
 
 /**
- * The versions that the client has a copy of, as `If-None-Match` tells by weak comparison.
- * https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2
- *
- * @throws {AppError} `invalid_request` for a malformed header
+ * The tags that a header lists; `*` for any, `undefined` without the header. A tag stands for a version and not
+ * for bytes, so one that a proxy weakened, or marked with a content coding, on the way is still the same.
  */
-export const versionsKnown = (request: Request): '*' | string[] => {
-  const header = request.headers.get('if-none-match')
-  if (header === null) return []
-  const tags = parseEntityTags('If-None-Match', header)
-  return tags === '*' ? '*' : tags.map(({ value }) => value)
+const tagsIn = (request: Request, field: 'If-Match' | 'If-None-Match'): '*' | string[] | undefined => {
+  const text = request.headers.get(field)
+  if (text === null) return undefined
+  if (text.trim() === '*') return '*'
+  if (!LIST.test(text))
+    throw new AppError('invalid_request', {
+      inHeader: true,
+      errors: [{ field, message: 'must be * or a list of entity tags' }],
+    })
+  return Array.from(text.matchAll(MEMBER), ([, tag = '']) => tag.replace(CODING, ''))
 }
 
-const VERSION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/
-
 /**
- * The versions that `If-Match` allows a change on, by strong comparison; `*` also when there is no such header.
- * https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1
+ * The versions, as in `updated_at`, that `If-Match` and `If-None-Match` let a request change: any, as without
+ * these headers, some, or all but some.
+ * https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2
  *
  * @throws {AppError} `invalid_request` for a malformed header
  */
-export const versionsToMatch = (request: Request): '*' | string[] => {
-  const header = request.headers.get('if-match')
-  if (header === null) return '*'
-  const tags = parseEntityTags('If-Match', header)
-  if (tags === '*') return '*'
-  return tags.filter(({ weak, value }) => !weak && VERSION.test(value)).map(({ value }) => value)
+export const versionsToChange = (request: Request): '*' | { in: string[] } | { notIn: string[] } => {
+  const wanted = tagsIn(request, 'If-Match') ?? '*'
+  const unwanted = tagsIn(request, 'If-None-Match') ?? []
+  if (unwanted === '*') return { in: [] }
+  if (wanted !== '*') return { in: wanted.filter((tag) => isVersion(tag) && !unwanted.includes(tag)) }
+  const notIn = unwanted.filter(isVersion)
+  return notIn.length === 0 ? '*' : { notIn }
+}
+
+/**
+ * How the conditions of a GET decide about a version: `failed` for an `If-Match` that does not name it,
+ * `known` for an `If-None-Match` that does.
+ * https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2
+ *
+ * @throws {AppError} `invalid_request` for a malformed header, before the version is asked for
+ */
+export const readingConditions = (request: Request): ((version: string) => 'failed' | 'known' | 'read') => {
+  const wanted = tagsIn(request, 'If-Match') ?? '*'
+  const known = tagsIn(request, 'If-None-Match') ?? []
+  return (version) => {
+    if (wanted !== '*' && !wanted.includes(version)) return 'failed'
+    return known === '*' || known.includes(version) ? 'known' : 'read'
+  }
 }

@@ -31,7 +31,7 @@ const notes = <const Name extends string>(
 
 const removal = (reply: OperationNotes['x-notes']['replies']) =>
   notes('deleteTask', 'Delete a task', 'Deletes it for good.', {
-    requestHeaders: ['If-Match'],
+    requestHeaders: ['If-Match', 'If-None-Match'],
     replies: reply,
   })
 
@@ -59,7 +59,7 @@ export const createTask = notes(
 )
 
 export const getTask = notes('getTask', 'Read a task', 'A task of another user is answered like none.', {
-  requestHeaders: ['If-None-Match'],
+  requestHeaders: ['If-Match', 'If-None-Match'],
   replies: {
     200: taskReply('The task', task),
     304: { description: 'The client’s copy is good', headers: ['ETag'] },
@@ -72,7 +72,7 @@ export const replaceTask = notes(
   'The title is required. An optional field that is absent stays as it is, so nothing is lost by leaving it ' +
     'out; `description: null` clears it.',
   {
-    requestHeaders: ['If-Match'],
+    requestHeaders: ['If-Match', 'If-None-Match'],
     bodies: { 'Clear the description': { title: 'Buy milk', description: null, completed: false } },
     replies: { 200: taskReply('The task as it is now', { ...changed, description: null }) },
   },
@@ -84,7 +84,7 @@ export const updateTask = notes(
   'At least one field is required; only what is given changes. `completed: false` takes a completed task ' +
     'back to pending and leaves any other status as it is.',
   {
-    requestHeaders: ['If-Match'],
+    requestHeaders: ['If-Match', 'If-None-Match'],
     bodies: { Start: { status: 'in_progress' }, Rename: { title: 'Buy oat milk' } },
     replies: {
       200: taskReply('The task as it is now', { ...changed, status: 'in_progress' }),
@@ -98,7 +98,7 @@ export const completeTask = notes(
   'Without a body the task is toggled, which is not safe to repeat: send `completed` or `If-Match` where a ' +
     'request may be sent twice.',
   {
-    requestHeaders: ['If-Match'],
+    requestHeaders: ['If-Match', 'If-None-Match'],
     optionalBody: true,
     bodies: { Complete: { completed: true }, Reopen: { completed: false }, Toggle: {} },
     replies: { 200: taskReply('The task as it is now', completed) },

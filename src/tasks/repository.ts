@@ -3,8 +3,8 @@ import type { Database } from '../db/database.ts'
 import type { Statement } from '../db/pool.ts'
 import type { NewTask, TaskChange, TaskFilter, TaskReply, TaskStatus } from './schema.ts'
 
-/** The versions of a task that a change is allowed on: any, or one of these (as in `updated_at`). */
-export type Versions = '*' | readonly string[]
+/** The versions of a task, as in `updated_at`, that a change is allowed on: any, some, or all but some. */
+export type Versions = '*' | { in: readonly string[] } | { notIn: readonly string[] }
 
 /** What is known about a keyed request that makes a task. */
 export interface Idempotency {
@@ -62,11 +62,14 @@ export const taskRepository = ({ run }: Database): TaskRepository => {
   const [title, description, status] = [fragment`title`, fragment`description`, fragment`status`]
   const nothing = fragment``
 
-  const atVersion = (versions: Versions) =>
-    versions === '*'
-      ? nothing
-      : fragment`and to_char(updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-                   = any(string_to_array(${versions.join()}, ','))`
+  const times = (versions: readonly string[]) =>
+    fragment`(string_to_array(${versions.join()}, ',')::timestamptz[])`
+  const atVersion = (versions: Versions) => {
+    if (versions === '*') return nothing
+    return 'in' in versions
+      ? fragment`and updated_at = any${times(versions.in)}`
+      : fragment`and updated_at <> all${times(versions.notIn)}`
+  }
 
   /** The first row as a reply. */
   const one = async (userId: string, statement: Statement<Row[]>): Promise<TaskReply | null> => {

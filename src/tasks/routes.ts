@@ -1,7 +1,7 @@
 import { Elysia, t } from 'elysia'
 import type { Guard } from '../auth/guard.ts'
 import { AppError } from '../errors.ts'
-import { entityTag, versionsKnown, versionsToMatch } from '../http/etag.ts'
+import { entityTag, readingConditions, versionsToChange } from '../http/etag.ts'
 import { idempotencyKey } from '../http/idempotency-key.ts'
 import type { JsonBody } from '../http/json-body.ts'
 import * as notes from './notes.ts'
@@ -61,7 +61,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
 
   const change = async (userId: string, taskId: string, wanted: TaskChange | 'toggle', request: Request) => {
     const id = Number(taskId)
-    const versions = versionsToMatch(request)
+    const versions = versionsToChange(request)
     const task =
       wanted === 'toggle'
         ? await tasks.toggle(userId, id, versions)
@@ -107,11 +107,13 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
     .get(
       '/:task_id',
       async ({ userId, params, request, set }) => {
-        const known = versionsKnown(request)
+        const decide = readingConditions(request)
         const task = await tasks.find(userId, Number(params.task_id))
         if (!task) throw new AppError('not_found')
+        const decision = decide(task.updated_at)
+        if (decision === 'failed') throw new AppError('precondition_failed')
         set.headers.etag = entityTag(task)
-        if (known !== '*' && !known.includes(task.updated_at)) return task
+        if (decision === 'read') return task
         set.status = 304
       },
       { params: TaskParams, response: { 200: reply, 304: t.Void() }, detail: notes.getTask },
@@ -151,7 +153,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
       '/:task_id',
       async ({ userId, params, request, set }) => {
         const id = Number(params.task_id)
-        const versions = versionsToMatch(request)
+        const versions = versionsToChange(request)
         if (!(await tasks.remove(userId, id, versions))) throw await missing(userId, id, versions)
         if (deleteStatus === 200) return { message: 'Task deleted' }
         set.status = 204

@@ -43,6 +43,7 @@ describeApi('GET /openapi.json', ({ app, send }) => {
       'user_id',
       'task_id',
       '#/components/parameters/If-Match',
+      '#/components/parameters/If-None-Match',
       '#/components/parameters/X-Request-Id',
     ])
     expect(Object.keys(responses)).toEqual([

@@ -3,21 +3,18 @@ import { newUserId } from '../support/api.ts'
 import { expectProblem, notFound } from '../support/problem.ts'
 import { describeForms, makeTask } from '../support/task-forms.ts'
 
-const malformed = [
-  '',
-  'x',
-  '"',
-  '"a',
-  'a"',
-  'W/',
-  'w/"a"',
-  '"a" "b"',
-  '"a",b',
-  '* , "a"',
-  '**',
-  '"a\u00a0b" x',
-  ',',
-]
+const malformed = ['x', '"', '"a', 'a"', 'W/', 'w/"a"', '"a" "b"', '"a",b', '* , "a"', '**', '"a\u00a0b" x']
+/** A list without an element. */
+const empty = ['', ' ', ',', ' , ,']
+
+const marked = (etag: string, mark: string): string => `${etag.slice(0, -1)}${mark}"`
+
+/** What proxies that compress make of a tag: nginx weakens it, Apache, Caddy and others append the coding. */
+const changedOnTheWay = (etag: string): string[] => {
+  const marks = ['gzip', 'br', 'zstd', 'deflate'].flatMap((coding) => [`-${coding}`, `;${coding}`])
+  const tags = [etag, ...marks.map((mark) => marked(etag, mark))]
+  return tags.flatMap((tag) => [tag, `W/${tag}`])
+}
 
 describeForms('entity tags', (api, tasksOf) => {
   const { send } = api
@@ -88,6 +85,7 @@ describeForms('entity tags', (api, tasksOf) => {
       `"x", ${etag}`,
       `W/"x",,"y" , W/${etag}`,
       `, ${etag},`,
+      ...changedOnTheWay(etag),
     ]) {
       for (const method of ['GET', 'HEAD']) {
         const answer = await send(method, path, { as: user, headers: { 'if-none-match': header } })
@@ -105,7 +103,17 @@ describeForms('entity tags', (api, tasksOf) => {
 
   test('If-None-Match with other versions gives the task', async () => {
     const { user, path, task, etag } = await makeTask(api, { tasksOf })
-    for (const header of ['"x"', `${etag.slice(0, 5)}"`, `W/"x", "y"`, '""', `"*"`]) {
+    for (const header of [
+      '"x"',
+      `${etag.slice(0, 5)}"`,
+      `W/"x", "y"`,
+      '""',
+      `"*"`,
+      marked(etag, '-lzma'),
+      marked(etag, 'gzip'),
+      marked(etag, '-'),
+      ...empty,
+    ]) {
       const answer = await send('GET', path, { as: user, headers: { 'if-none-match': header } })
       expect([header, answer.status]).toEqual([header, 200])
       expect(answer.json).toEqual(task)
@@ -124,6 +132,7 @@ describeForms('entity tags', (api, tasksOf) => {
         (etag: string) => `"x", ${etag}`,
         (etag: string) => `W/"x" ,, ${etag},`,
         (etag: string) => `W/${etag}, ${etag}`,
+        ...changedOnTheWay('').map((_, form) => (etag: string) => changedOnTheWay(etag)[form] ?? ''),
       ]
       for (const wrap of wrappings) {
         const { user, path, etag } = await makeTask(api, { tasksOf })
@@ -136,18 +145,24 @@ describeForms('entity tags', (api, tasksOf) => {
     test(`If-Match gives ${name} 412, and changes nothing, when the task has moved on`, async () => {
       const { user, path, etag } = await makeTask(api, { tasksOf })
       const now = await send('PATCH', path, { as: user, body: { description: 'moved on' } })
-      const current = now.headers.get('etag')
+      const current = now.headers.get('etag') ?? ''
       for (const header of [
         etag,
-        `W/${current}`,
+        `W/${etag}`,
+        marked(etag, '-gzip'),
+        marked(current, '-lzma'),
         '"x"',
         '""',
         '"*"',
-        `${etag}, "x", W/${current}`,
+        `${etag}, "x"`,
+        ...empty,
         '"2026-13-45T99:99:99.999999Z"',
         '"0000-00-00T00:00:00.000000Z"',
+        '"0000-01-01T00:00:00.000000Z"',
+        '"2026-02-30T00:00:00.000000Z"',
+        '"2026-02-01T24:00:00.000000Z"',
         `"a,b'c\\"`,
-        `"${current?.slice(1, -1)},"`,
+        `"${current.slice(1, -1)},"`,
       ]) {
         const answer = await send(method, `${path}${suffix}`, {
           as: user,
@@ -159,34 +174,85 @@ describeForms('entity tags', (api, tasksOf) => {
       expect((await send('GET', path, { as: user })).json).toEqual(now.json)
     })
 
-    test(`If-Match that is malformed is 400 for ${name}, whether there is such a task or not`, async () => {
+    test(`If-None-Match gives ${name} 412, and changes nothing, when it names the version, or any`, async () => {
+      const { user, path, task, etag } = await makeTask(api, { tasksOf })
+      for (const headers of [
+        ...[...changedOnTheWay(etag), '*', ' * ', `"x",, ${etag},`].map((header) => ({
+          'if-none-match': header,
+        })),
+        { 'if-none-match': etag, 'if-match': etag },
+        { 'if-none-match': '*', 'if-match': '*' },
+        { 'if-none-match': '"x"', 'if-match': '"x"' },
+      ])
+        expectProblem(
+          await send(method, `${path}${suffix}`, { as: user, body, headers }),
+          preconditionFailed(`${path}${suffix}`),
+        )
+      expect((await send('GET', path, { as: user })).json).toEqual(task)
+    })
+
+    test(`If-None-Match lets ${name} through on any other version`, async () => {
+      const status = method === 'DELETE' ? 204 : 200
+      for (const header of [
+        '"x"',
+        '"2026-02-01T09:30:00.123456Z"',
+        '"2026-13-01T09:30:00.123456Z"',
+        ...empty,
+      ])
+        for (const withMatch of [false, true]) {
+          const { user, path, etag } = await makeTask(api, { tasksOf })
+          const headers = { 'if-none-match': header, ...(withMatch && { 'if-match': etag }) }
+          const answer = await send(method, `${path}${suffix}`, { as: user, body, headers })
+          expect([headers, answer.status]).toEqual([headers, status])
+        }
+    })
+
+    test(`a condition that is malformed is 400 for ${name}, whether there is such a task or not`, async () => {
       const { user, path, task } = await makeTask(api, { tasksOf })
       for (const at of [`${path}${suffix}`, `${tasksOf(user)}/${task.id + 1_000_000}${suffix}`])
         for (const header of malformed) {
-          const answer = await send(method, at, { as: user, body, headers: { 'if-match': header } })
-          expectProblem(answer, malformedHeader('If-Match', at))
+          for (const field of ['If-Match', 'If-None-Match']) {
+            const answer = await send(method, at, { as: user, body, headers: { [field]: header } })
+            expectProblem(answer, malformedHeader(field, at))
+          }
         }
       expect((await send('GET', path, { as: user })).json).toEqual(task)
     })
 
-    test(`If-Match does not turn the 404 of ${name} into anything else`, async () => {
+    test(`a condition does not turn the 404 of ${name} into anything else`, async () => {
       const { task, etag } = await makeTask(api, { tasksOf })
       const user = newUserId()
       const path = `${tasksOf(user)}/${task.id}${suffix}`
       for (const header of [etag, '*', '"x"', `W/${etag}`])
-        expectProblem(
-          await send(method, path, { as: user, body, headers: { 'if-match': header } }),
-          notFound(path),
-        )
+        for (const field of ['If-Match', 'If-None-Match'])
+          expectProblem(
+            await send(method, path, { as: user, body, headers: { [field]: header } }),
+            notFound(path),
+          )
     })
   }
 
-  test('If-None-Match that is malformed is 400, whether there is such a task or not', async () => {
+  test('If-Match on GET gives 412 when it does not name the version, and the task when it does', async () => {
+    const { user, path, task, etag } = await makeTask(api, { tasksOf })
+    const get = (header: string, other = {}) =>
+      send('GET', path, { as: user, headers: { 'if-match': header, ...other } })
+    for (const header of [...changedOnTheWay(etag), '*', `"x", ${etag}`])
+      expect((await get(header)).json).toEqual(task)
+    for (const header of ['"x"', marked(etag, '-lzma'), ...empty])
+      expectProblem(await get(header), preconditionFailed(path))
+    expectProblem(await get('"x"', { 'if-none-match': etag }), preconditionFailed(path))
+    expect((await get(etag, { 'if-none-match': etag })).status).toBe(304)
+    expect((await send('HEAD', path, { as: user, headers: { 'if-match': '"x"' } })).status).toBe(412)
+  })
+
+  test('a condition on GET that is malformed is 400, whether there is such a task or not', async () => {
     const { user, path, task } = await makeTask(api, { tasksOf })
     for (const at of [path, `${tasksOf(user)}/${task.id + 1_000_000}`])
       for (const header of malformed) {
-        const answer = await send('GET', at, { as: user, headers: { 'if-none-match': header } })
-        expectProblem(answer, malformedHeader('If-None-Match', at))
+        for (const field of ['If-Match', 'If-None-Match']) {
+          const answer = await send('GET', at, { as: user, headers: { [field]: header } })
+          expectProblem(answer, malformedHeader(field, at))
+        }
       }
   })
 
