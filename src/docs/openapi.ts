@@ -23,7 +23,7 @@ const DESCRIPTION = `Tasks of many users, each seeing only their own.
 
 Everything under \`/api\` but signing up and in needs \`Authorization: Bearer <JWT>\`. Errors are
 \`application/problem+json\` (RFC 9457) with a stable \`code\`. Unknown fields and query parameters are
-ignored. \`HEAD\` works wherever \`GET\` does.`
+ignored; an empty query parameter counts as absent. \`HEAD\` works wherever \`GET\` does.`
 
 /** The document as the plugin makes it: the parts that are used. */
 interface PluginDocument {

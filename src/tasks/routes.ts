@@ -7,6 +7,7 @@ import type { JsonBody } from '../http/json-body.ts'
 import * as notes from './notes.ts'
 import type { TaskRepository, Versions } from './repository.ts'
 import {
+  forgetEmpty,
   formatCursor,
   ListQuery,
   type NewTask,
@@ -83,7 +84,12 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.link = `<${pathOf(userId)}?${withParameter(request.url, 'after', formatCursor(last))}>; rel="next"`
         return found.slice(0, filter.limit)
       },
-      { query: ListQuery, response: t.NoValidate(t.Array(TaskReply)), detail: notes.listTasks },
+      {
+        query: ListQuery,
+        transform: ({ query }) => forgetEmpty(query),
+        response: t.NoValidate(t.Array(TaskReply)),
+        detail: notes.listTasks,
+      },
     )
 
     .post(

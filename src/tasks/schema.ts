@@ -95,6 +95,11 @@ export const ListQuery = t.Object(
 )
 export type ListQuery = Static<typeof ListQuery>
 
+/** Takes out of a query what is empty: the "all" option of a form sends `status=`. */
+export const forgetEmpty = (query: Record<string, unknown>): void => {
+  for (const name in query) if (query[name] === '') delete query[name]
+}
+
 export type TaskStatus = (typeof TASK_STATUSES)[number]
 
 /** What a new task is made of. */

@@ -119,7 +119,6 @@ describeForms('paging through tasks', (api, tasksOf) => {
     ).searchParams.get('after')
     const forge = (text: string) => Buffer.from(text).toString('base64url')
     for (const after of [
-      '',
       'x',
       '1',
       '%00',
@@ -130,7 +129,6 @@ describeForms('paging through tasks', (api, tasksOf) => {
       `+${good}`,
       `A${good}`,
       good?.toLowerCase(),
-      forge(''),
       forge('2026-02-01T09:30:00.123456Z'),
       forge('2026-02-01T09:30:00.123456Z/'),
       forge('2026-02-01T09:30:00.123456Z/0'),
