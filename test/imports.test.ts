@@ -21,7 +21,7 @@ const importsOf = (name: string) => {
 /** What each kind of file may import of ours; the first that fits a file counts. */
 const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/^(main|serve)\.ts$|^commands\//, /./],
-  [/^(errors|log|database-url)\.ts$/, /^$/],
+  [/^(errors|log|database-url|fair-queue)\.ts$/, /^$/],
   [/^config\.ts$/, /^(database-url|log)\.ts$/],
   [
     /^app\.ts$/,
@@ -36,10 +36,10 @@ const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/\/repository\.ts$/, /^(db\/.+|errors)\.ts$/],
   [/\/schema\.ts$/, /^(db\/task-statuses|errors)\.ts$/],
   [/^(tasks|auth)\/notes\.ts$/, /^docs\/notes\.ts$/],
-  [/^auth\//, /^(errors\.ts|auth\/common-passwords\.txt)$/],
+  [/^auth\//, /^((errors|fair-queue)\.ts|auth\/common-passwords\.txt)$/],
   [/^docs\//, /^(docs\/.+|http\/problem\.ts|errors\.ts)$/],
   [/^http\//, /^(http\/.+|errors)\.ts$/],
-  [/^db\//, /^((db\/.+|errors)\.ts|db\/migrations\/.+)$/],
+  [/^db\//, /^((db\/.+|errors|fair-queue)\.ts|db\/migrations\/.+)$/],
 ]
 
 /** Which files may import a package, where that is not any. */

@@ -47,7 +47,8 @@ const SWEEP_EVERY_MS = 600_000
 /** What the library needs of a client of the database. Its statements are constants of its own. */
 const queryClient = ({ run }: Database) => ({
   async query({ text, values }: { text: string; values: (string | number)[] }) {
-    const rows = await run((sql) => sql.unsafe(text, values, { prepare: true }))
+    // The first value is the key: nobody else's turn is taken by whom a limit is there for.
+    const rows = await run((sql) => sql.unsafe(text, values, { prepare: true }), String(values[0]))
     return { rows, rowCount: rows.length }
   },
 })

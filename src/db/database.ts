@@ -11,11 +11,13 @@ export interface Database {
   /**
    * Runs one statement and resolves to its rows.
    *
+   * @param owner whose it is: where statements have to wait, owners take turns, and none may have them all
+   * @param weight as how many ordinary ones it counts in what one owner may have running at once
    * @throws {AppError} `unavailable` when the database cannot be reached, does not answer in time, or too many
-   *   statements wait for it; `invalid_request` for values that PostgreSQL refuses. Other errors of the
-   *   database are thrown as they are.
+   *   statements wait for it, of all or of this owner's; `invalid_request` for values that PostgreSQL refuses.
+   *   Other errors of the database are thrown as they are.
    */
-  run<T extends readonly Row[]>(statement: Statement<T>): Promise<T>
+  run<T extends readonly Row[]>(statement: Statement<T>, owner?: string, weight?: number): Promise<T>
   stats(): DatabaseStats
   /** Closes all connections; what still runs is not waited for longer than a second. */
   close(): Promise<void>
@@ -39,6 +41,9 @@ export interface DatabaseOptions extends PoolOptions {
   maxPending: number
 }
 
+/** Which part of that may be one owner's. */
+const PART_OF_ONE = 1 / 4
+
 interface Pending extends Job {
   expiresAt: number
 }
@@ -51,6 +56,7 @@ export const createDatabase = ({ timeoutMs, maxPending, ...options }: DatabaseOp
   let expired = 0
   // All deadlines are of one length, so this is ordered by them, and one timer for the first serves all.
   const pending: Pending[] = []
+  const maxPendingOfOne = Math.max(1, maxPending * PART_OF_ONE)
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const expireOverdue = () => {
@@ -67,19 +73,29 @@ export const createDatabase = ({ timeoutMs, maxPending, ...options }: DatabaseOp
     }
   }
 
+  const refuse = (reason: string): never => {
+    refused += 1
+    throw unavailable(reason)
+  }
+
+  const countOf = (owner: string) =>
+    pending.reduce((count, job) => (job.owner === owner ? count + 1 : count), 0)
+
   return {
     open() {
       isOpen = true
     },
-    run<T extends readonly Row[]>(statement: Statement<T>) {
+    run<T extends readonly Row[]>(statement: Statement<T>, owner?: string, weight = 1) {
       if (!isOpen) throw unavailable('the service is starting')
-      if (pending.length >= maxPending) {
-        refused += 1
-        throw unavailable('too many statements are waiting for the database')
-      }
+      if (pending.length >= maxPending) refuse('too many statements are waiting for the database')
+      // Nobody can have more than there are: counted only when there are many.
+      if (owner !== undefined && pending.length >= maxPendingOfOne && countOf(owner) >= maxPendingOfOne)
+        refuse("too many of one user's statements are waiting for the database")
       return new Promise<T>((resolve, reject) => {
         const job: Pending = {
           statement: statement as unknown as Statement,
+          owner,
+          weight,
           expiresAt: performance.now() + timeoutMs,
           resolve(rows) {
             remove(pending, job)

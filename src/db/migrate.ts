@@ -53,4 +53,5 @@ export const migrate = async (sql: ClientSql): Promise<void> => {
 }
 
 /** True when the database has the tables this program was written for; one round trip. */
-export const isMigrated = async ({ run }: Database): Promise<boolean> => isUpToDate(await run(newestApplied))
+export const isMigrated = async ({ run }: Database): Promise<boolean> =>
+  isUpToDate(await run(newestApplied, 'readiness'))

@@ -1,5 +1,6 @@
 import type { PendingQuery, Row } from 'postgres'
 import { unavailable } from '../errors.ts'
+import { createFairQueue, type Owned } from '../fair-queue.ts'
 import type { Log } from '../log.ts'
 import type { ClientSql, Connection } from './client.ts'
 import { remove } from './remove.ts'
@@ -9,15 +10,17 @@ import { describeRefusal, errorCode, isServerError } from './sqlstate.ts'
 export type Statement<T extends readonly Row[] = readonly Row[]> = (sql: ClientSql) => PendingQuery<T>
 
 /** A statement, and who waits for its answer. */
-export interface Job {
+export interface Job extends Owned {
   readonly statement: Statement
+  /** As how many ordinary statements it counts. */
+  readonly weight: number
   resolve(rows: readonly Row[]): void
   reject(error: unknown): void
 }
 
 /** Connections, opened as they are needed and closed when they are not. */
 export interface Pool {
-  /** Sends a statement as soon as there is a connection for it. */
+  /** Sends a statement as soon as there is a connection for it; owners take turns. */
   add(job: Job): void
   /** Drops what waits; of what was sent, the connection is asked to cancel it, and not used again. */
   giveUp(job: Job): void
@@ -40,6 +43,8 @@ interface Member {
   connection: Connection
   /** Sent and not answered yet, in order. */
   running: Job[]
+  /** Their weight. */
+  load: number
   /** How many were sent since nothing was running. */
   withoutRest: number
   /** Since the last look for connections that are not used. */
@@ -76,7 +81,9 @@ const stopping = () => unavailable('the service is stopping')
 export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions): Pool => {
   /** The connections that take statements. */
   const members = new Set<Member>()
-  const waiting: Job[] = []
+  const waiting = createFairQueue<Job>()
+  /** What one owner's statements may weigh together, so that nobody waits behind many of somebody else's. */
+  const maxOfOne = Math.max(max / 2, 1) * MAX_PIPELINED
   /** Also those that are being opened, or are being left. */
   let connections = 0
   let opening = 0
@@ -87,34 +94,45 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   const mayOpen = () => connections < max && backoff === undefined && !isClosed
 
   /** A connection without work takes a statement at once, others only when no further one is to be had. */
-  const takesOneMore = ({ running, withoutRest }: Member): boolean =>
+  const takesOneMore = ({ running, load, withoutRest }: Member): boolean =>
     running.length === 0 ||
-    (running.length < MAX_PIPELINED && withoutRest < MAX_WITHOUT_REST && opening === 0 && !mayOpen())
+    (load < MAX_PIPELINED && withoutRest < MAX_WITHOUT_REST && opening === 0 && !mayOpen())
 
   /** The least busy of those that take one more. */
   const nextMember = (): Member | undefined => {
     let found: Member | undefined
     for (const member of members)
-      if (takesOneMore(member) && (!found || member.running.length < found.running.length)) found = member
+      if (takesOneMore(member) && (!found || member.load < found.load)) found = member
     return found
   }
 
+  /** However heavy, an owner's only statement may. */
+  const mayGo = ({ owner, weight }: Job): boolean => {
+    if (owner === undefined) return true
+    let held = 0
+    for (const { running } of members) for (const job of running) if (job.owner === owner) held += job.weight
+    return held === 0 || held + weight <= maxOfOne
+  }
+
   const dispatch = () => {
-    while (waiting.length > 0) {
+    while (waiting.size() > 0) {
       const member = nextMember()
-      if (!member) break
-      send(waiting.shift() as Job, member)
+      const job = member && waiting.take(mayGo)
+      if (!job) break
+      send(job, member)
     }
-    while (opening < waiting.length && mayOpen()) open()
+    while (opening < waiting.size() && mayOpen()) open()
   }
 
   const send = (job: Job, member: Member) => {
     member.withoutRest = member.running.length === 0 ? 1 : member.withoutRest + 1
     member.running.push(job)
+    member.load += job.weight
     member.isUsed = true
     const answered = () => {
       if (!remove(member.running, job)) return
-      if (waiting.length > 0) dispatch()
+      member.load -= job.weight
+      if (waiting.size() > 0) dispatch()
       if (member.running.length === 0 && !members.has(member)) member.connection.end()
     }
     Promise.try(job.statement, member.connection.sql).then(
@@ -153,7 +171,7 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
     if (isClosed) return connection.destroy()
     if (failures > 0) log.info('the database can be reached again')
     failures = 0
-    const member: Member = { connection, running: [], withoutRest: 0, isUsed: true }
+    const member: Member = { connection, running: [], load: 0, withoutRest: 0, isUsed: true }
     members.add(member)
     connection.closed.then(() => lost(member))
     dispatch()
@@ -176,7 +194,7 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   }
 
   const rejectWaiting = (error: unknown) => {
-    for (const job of waiting.splice(0)) job.reject(error)
+    for (const job of waiting.drain()) job.reject(error)
   }
 
   const lost = (member: Member) => {
@@ -197,18 +215,20 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   return {
     add(job) {
       if (isClosed) return job.reject(stopping())
-      waiting.push(job)
+      const member = waiting.size() === 0 ? nextMember() : undefined
+      if (member && mayGo(job)) return send(job, member)
+      waiting.add(job)
       dispatch()
     },
     giveUp(job) {
-      if (remove(waiting, job)) return
+      if (waiting.remove(job)) return
       const member = members.values().find(({ running }) => running.includes(job))
       if (!member) return
       log.warn('a statement took too long, its connection is given up')
       member.connection.cancel()
       leave(member)
     },
-    waiting: () => waiting.length,
+    waiting: waiting.size,
     async close() {
       isClosed = true
       clearInterval(sweeper)

@@ -41,7 +41,7 @@ export const createServerTiming = () => {
 
     database: (database: Database): Database => ({
       ...database,
-      run: (statement) => timed('db', () => database.run(statement)),
+      run: (...statement) => timed('db', () => database.run(...statement)),
     }),
 
     /** The header's value. A part that a request had no need of is left out. */

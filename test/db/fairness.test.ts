@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { loadConfig } from '../../src/config.ts'
+import { createDatabase, type Database } from '../../src/db/database.ts'
+import { databaseSource } from '../../src/db/source.ts'
+import { createLog } from '../../src/log.ts'
+import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+
+const log = createLog({ level: 'silent', format: 'json' })
+
+describe.if(findPostgres() !== null)('between users', () => {
+  let server: PostgresServer
+  const databases: Database[] = []
+
+  /** With all its connections made. */
+  const databaseWith = async (max: number, maxPending = 1000): Promise<Database> => {
+    const { connect } = databaseSource(loadConfig({ DATABASE_URL: server.url() }), log)
+    const database = createDatabase({ connect, max, timeoutMs: 20_000, maxPending, log })
+    database.open()
+    databases.push(database)
+    await Promise.all(Array.from({ length: max }, () => database.run((sql) => sql`select pg_sleep(0.1)`)))
+    return database
+  }
+
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(async () => {
+    for (const database of databases) await database.close()
+    await server.remove()
+  })
+
+  const sleeps = ({ run }: Database, count: number, owner: string, weight?: number) =>
+    Array.from({ length: count }, () => run((sql) => sql`select pg_sleep(0.02)`, owner, weight))
+
+  test('statements that wait are sent in turn', async () => {
+    const database = await databaseWith(1)
+    let answered = 0
+    const many = sleeps(database, 40, 'greedy').map((sleep) => sleep.then(() => answered++))
+    await database.run((sql) => sql`select 1`, 'modest')
+    // Four had been sent before, and one more is in turn.
+    expect(answered).toBeLessThanOrEqual(5)
+    await Promise.all(many)
+  })
+
+  test('one has at most half of the connections’ places', async () => {
+    const database = await databaseWith(4)
+    const many = sleeps(database, 40, 'greedy')
+    expect(database.stats()).toMatchObject({ running: 8, waiting: 32 })
+    const others = sleeps(database, 10, 'modest')
+    expect(database.stats()).toMatchObject({ running: 16, waiting: 34 })
+    await Promise.all([...many, ...others])
+  })
+
+  test('a heavy statement is sent alone, and nobody’s is sent after it over the same connection', async () => {
+    const database = await databaseWith(2)
+    const many = sleeps(database, 3, 'greedy', 8)
+    expect(database.stats()).toMatchObject({ running: 1, waiting: 2 })
+    const others = sleeps(database, 10, 'modest')
+    expect(database.stats()).toMatchObject({ running: 5, waiting: 8 })
+    await Promise.all([...many, ...others])
+  })
+
+  test('one can fill only a quarter of what may wait', async () => {
+    const database = await databaseWith(1, 40)
+    const many = sleeps(database, 10, 'greedy')
+    const refusal = await (async () => database.run((sql) => sql`select 1`, 'greedy'))().catch(
+      (error) => error,
+    )
+    expect(refusal).toMatchObject({
+      code: 'unavailable',
+      reason: "too many of one user's statements are waiting for the database",
+      headers: { 'retry-after': '1' },
+    })
+    expect(database.stats().refused).toBe(1)
+    expect((await database.run((sql) => sql`select 1 as one`, 'modest'))[0]).toEqual({ one: 1 })
+    await Promise.all(many)
+    expect((await database.run((sql) => sql`select 1 as one`, 'greedy'))[0]).toEqual({ one: 1 })
+  })
+})
