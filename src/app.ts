@@ -26,7 +26,8 @@ import { taskRoutes } from './tasks/routes.ts'
 /** All cores but the one that answers requests; a login should not wait longer than a few seconds. */
 const HASHING = {
   concurrency: Math.max(1, availableParallelism() - 1),
-  maxWaiting: 20,
+  maxWaiting: 1000,
+  maxWaitingOfOne: 20,
   maxWaitMs: 5000,
 }
 

@@ -1,5 +1,5 @@
-import pLimit from 'p-limit'
-import { unavailable } from '../errors.ts'
+import { type AppError, unavailable } from '../errors.ts'
+import { createFairQueue, type Owned } from '../fair-queue.ts'
 import commonPasswords from './common-passwords.txt' with { type: 'text' }
 
 // The 1,000 most common passwords of at least 8 characters, from @zxcvbn-ts/language-common 4.1.3 (MIT).
@@ -37,45 +37,81 @@ const costOf = (hash: string): number => Number(/^\$2[aby]\$(\d\d)\$/.exec(hash)
 export interface PasswordHasherOptions {
   /** How many hashes are computed at once; each keeps a core busy for a quarter of a second. */
   concurrency: number
-  /** How many may wait for their turn. */
+  /** How many may wait for their turn, and how many of them may be of one address. */
   maxWaiting: number
+  maxWaitingOfOne: number
   /** How long one may wait; on a slow machine the queue alone would keep clients longer than their connection. */
   maxWaitMs: number
 }
 
-/** Hashes and verifies passwords (bcrypt, cost 12), a bounded number at a time. */
+/**
+ * Hashes and verifies passwords (bcrypt, cost 12), a bounded number at a time. Addresses take turns, so that many
+ * attempts from some keep nobody else waiting for longer than one of each.
+ */
 export interface PasswordHasher {
-  /** @throws {AppError} `unavailable` when too many are waiting */
-  hash(password: string): Promise<string>
+  /** @throws {AppError} `unavailable` when too many are waiting, or this one has waited too long */
+  hash(password: string, address: string): Promise<string>
   /**
    * Compares with a stored hash, or with nothing (`undefined`), which takes as long and is never right.
    *
    * @throws {AppError} `unavailable` when too many are waiting, or this one has waited too long
    */
-  verify(password: string, hash: string | undefined): Promise<boolean>
+  verify(password: string, hash: string | undefined, address: string): Promise<boolean>
   /** True for a hash that was made cheaper than new ones are. */
   isOutdated(hash: string): boolean
+}
+
+interface Turn extends Owned {
+  cameAt: number
+  begin(): void
+  reject(error: AppError): void
 }
 
 /** Bun hashes what is beyond bcrypt's 72 bytes first, so that it counts. */
 export const createPasswordHasher = ({
   concurrency,
   maxWaiting,
+  maxWaitingOfOne,
   maxWaitMs,
 }: PasswordHasherOptions): PasswordHasher => {
-  const limit = pLimit(concurrency)
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    if (limit.pendingCount >= maxWaiting) throw unavailable('too many passwords are waiting to be hashed')
-    const cameAt = performance.now()
-    return limit(() => {
-      if (performance.now() - cameAt > maxWaitMs) throw unavailable('a password waited too long to be hashed')
-      return work()
-    })
+  const waiting = createFairQueue<Turn>()
+  let running = 0
+
+  const turnOf = (owner: string): Promise<void> => {
+    if (waiting.size() >= maxWaiting || waiting.countOf(owner) >= maxWaitingOfOne)
+      throw unavailable('too many passwords are waiting to be hashed')
+    return new Promise((begin, reject) => waiting.add({ owner, cameAt: performance.now(), begin, reject }))
   }
+
+  const beginNext = () => {
+    const now = performance.now()
+    for (const late of waiting.drain(({ cameAt }) => now - cameAt > maxWaitMs))
+      late.reject(unavailable('a password waited too long to be hashed'))
+    while (running < concurrency) {
+      const next = waiting.take()
+      if (!next) return
+      running += 1
+      next.begin()
+    }
+  }
+
+  const inTurn = async <T>(address: string, work: () => Promise<T>): Promise<T> => {
+    const turn = turnOf(address)
+    beginNext()
+    await turn
+    try {
+      return await work()
+    } finally {
+      running -= 1
+      beginNext()
+    }
+  }
+
   return {
-    hash: async (password) => inTurn(() => Bun.password.hash(password, { algorithm: 'bcrypt', cost: COST })),
-    async verify(password, hash) {
-      const isRight = await inTurn(() => Bun.password.verify(password, hash ?? DUMMY_HASH, 'bcrypt'))
+    hash: (password, address) =>
+      inTurn(address, () => Bun.password.hash(password, { algorithm: 'bcrypt', cost: COST })),
+    async verify(password, hash, address) {
+      const isRight = await inTurn(address, () => Bun.password.verify(password, hash ?? DUMMY_HASH, 'bcrypt'))
       return isRight && hash !== undefined
     },
     isOutdated: (hash) => costOf(hash) < COST,

@@ -79,9 +79,9 @@ export const accountRoutes = ({
   })
 
   /** Left to the next login when there is no time for it now. */
-  const rehash = async ({ user, passwordHash }: Account, password: string) => {
+  const rehash = async ({ user, passwordHash }: Account, password: string, address: string) => {
     try {
-      await users.replaceHash(user.id, passwordHash, await passwords.hash(password))
+      await users.replaceHash(user.id, passwordHash, await passwords.hash(password, address))
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'unavailable')) throw error
     }
@@ -94,14 +94,14 @@ export const accountRoutes = ({
 
     .post(
       '/signup',
-      async ({ body: { email, password }, set }) => {
+      async ({ body: { email, password }, address, set }) => {
         refuseBrokenText({ email, password })
         const normal = normalizePassword(password)
         const weakness = weaknessOf(normal, email)
         if (weakness)
           throw new AppError('invalid_request', { errors: [{ field: 'password', message: weakness }] })
         // A UUID, which no id of Better Auth's can be equal to.
-        const user = await users.create(crypto.randomUUID(), email, await passwords.hash(normal))
+        const user = await users.create(crypto.randomUUID(), email, await passwords.hash(normal, address))
         set.status = 201
         return session(user)
       },
@@ -121,9 +121,11 @@ export const accountRoutes = ({
         const normal = normalizePassword(password)
         // The stored email, because the database may take more letters for the same than `toLowerCase` does.
         const key = failureKey(account?.user.email ?? email, address)
-        const isRight = await failures.attempt(key, () => passwords.verify(normal, account?.passwordHash))
+        const isRight = await failures.attempt(key, () =>
+          passwords.verify(normal, account?.passwordHash, address),
+        )
         if (!account || !isRight) throw invalidCredentials()
-        if (passwords.isOutdated(account.passwordHash)) await rehash(account, normal)
+        if (passwords.isOutdated(account.passwordHash)) await rehash(account, normal, address)
         return session(account.user)
       },
       {
