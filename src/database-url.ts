@@ -1,5 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { describeMistake, describeUnescaped } from './database-url-mistakes.ts'
 
 /** How a connection is protected; the words are libpq's. */
 export type SslMode = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full'
@@ -21,105 +23,165 @@ export interface DatabaseAddress {
   ignored: string[]
 }
 
-/** A connection string that cannot be used; its message names what is wrong and repeats no value. */
+/** A connection string that cannot be used; its message says what is wrong and what to do, and repeats no value. */
 export class DatabaseUrlError extends Error {}
 
-const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']
+const refuse = (problem: string): never => {
+  throw new DatabaseUrlError(problem)
+}
 
-// Accepted, but met by other means: channel binding by verifying the certificate.
-const UNDERSTOOD = [
+/**
+ * The parts of a connection string, still percent-encoded. What separates them may not stand in them, which is
+ * stricter than libpq: it would take the part of a password before an unescaped `/` for a host.
+ */
+const FORM =
+  /^postgres(?:ql)?:\/\/(?:([^:@/?#]*)(?::([^@/?#]*))?@)?([^@/?#]*)(?:\/([^@?#]*))?(?:\?([^#]*))?$/i
+
+const NO_FORM = 'is not a postgresql:// connection string: write postgresql://user:password@host/database'
+
+/** A host and its port. More than one are taken for a host, to be told so. */
+const ADDRESS = /^(\[[^\]]*\]|[^:,]*)(?::([^,]*))?$/
+
+const decode = (text: string, part: string): string => {
+  if (text.includes('%00')) refuse(`has a NUL character (%00) in the ${part}: leave it away`)
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return refuse(`has a malformed percent-encoding in the ${part}: write % itself as %25`)
+  }
+}
+
+/** Undefined when one has no value. Unlike in a form's query, `+` is a plus. The last value of a name counts. */
+const readParameters = (query: string): Map<string, string> | undefined => {
+  const parameters = new Map<string, string>()
+  for (const parameter of query.split('&').filter((text) => text !== '')) {
+    const [, name, value] = /^([^=]*)=(.*)$/.exec(parameter) ?? []
+    if (name === undefined || value === undefined) return undefined
+    // What JDBC writes; libpq knows it, too.
+    if (parameter === 'ssl=true') parameters.set('sslmode', 'require')
+    else parameters.set(decode(name, 'name of a parameter'), decode(value, 'value of a parameter'))
+  }
+  return parameters
+}
+
+const UNDERSTOOD = new Set([
+  'host',
+  'port',
+  'dbname',
+  'user',
+  'password',
   'sslmode',
   'sslrootcert',
   'channel_binding',
   'options',
-  'host',
-  'port',
-  'user',
-  'password',
-]
+])
 
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host) || host.startsWith('/')
-
-const decode = (text: string): string => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    throw new DatabaseUrlError('has a malformed percent-encoding')
-  }
+/** A host as it is compared and connected to; the directory of a socket stays as it is. */
+const readHost = (text: string): string => {
+  if (text.startsWith('/') && !text.includes(',')) return text
+  const host = text
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.+$/, '')
+    .toLowerCase()
+  if (host === '') refuse('names no host: write it behind the @, or as the parameter host')
+  if (host.includes(',')) refuse('names more than one host: give the one that takes writes, or a pooler')
+  if (isIP(host) === 0 && !/^[\w.-]+$/.test(host))
+    refuse('names a host that is no host name, no address and no directory')
+  return host
 }
 
-const sslModeFor = (host: string, given: string | null): SslMode => {
-  if (given !== null && !SSL_MODES.includes(given)) throw new DatabaseUrlError('has an unknown sslmode')
-  if (host === 'neon.tech' || host.endsWith('.neon.tech')) {
-    if (given === 'disable')
-      throw new DatabaseUrlError('must not say sslmode=disable: Neon is reached over TLS')
-    return 'verify-full'
-  }
-  if (given === null) return isLoopback(host) ? 'disable' : 'require'
+const readPort = (text: string): number => {
+  const port = /^\d+$/.test(text) ? Number(text) : 0
+  return port >= 1 && port <= 65535
+    ? port
+    : refuse('has an invalid port: give one from 1 to 65535, and put an IPv6 address in brackets')
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+
+/** The domains of Neon's endpoints, in all regions and clouds; the second is the one that Neon tries things out in. */
+const NEON = /(^|\.)neon\.(tech|build)$/
+
+const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']
+const CHANNEL_BINDINGS = ['disable', 'prefer', 'require']
+
+const readSslMode = (host: string, parameters: Map<string, string>): SslMode => {
+  const given = parameters.get('sslmode')
+  if (given !== undefined && !SSL_MODES.includes(given))
+    refuse(`has an unknown sslmode: it is one of ${SSL_MODES.join(', ')}`)
+  const binding = parameters.get('channel_binding')
+  if (binding !== undefined && !CHANNEL_BINDINGS.includes(binding))
+    refuse(`has an unknown channel_binding: it is one of ${CHANNEL_BINDINGS.join(', ')}`)
+
+  const rootCertificate = parameters.get('sslrootcert')
+  const verifies = [
+    NEON.test(host) && 'Neon is reached over TLS',
+    // The driver cannot bind channels: the verified certificate stands in for it.
+    binding === 'require' && 'channel_binding=require needs TLS',
+    rootCertificate === 'system' && 'sslrootcert=system needs TLS',
+  ].find((reason) => reason !== false)
+  if (verifies)
+    return given === 'disable' ? refuse(`must not say sslmode=disable: ${verifies}`) : 'verify-full'
+
+  // As for libpq: a Unix socket needs no TLS, and who names an authority wants to hear of it.
+  if (host.startsWith('/')) return 'disable'
+  if (rootCertificate && (given === undefined || given === 'require')) return 'verify-ca'
+  if (given === undefined) return isLoopback(host) ? 'disable' : 'require'
   return given === 'allow' ? 'prefer' : (given as SslMode)
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
-const readCertificate = (file: string | null): string | undefined => {
-  if (file === null || file === 'system') return undefined
+const readCertificate = (file: string | undefined): string | undefined => {
+  if (!file || file === 'system') return undefined
   let text: string
   try {
     text = readFileSync(file, 'utf8')
   } catch {
-    throw new DatabaseUrlError('names an sslrootcert that cannot be read')
+    return refuse('names an sslrootcert that cannot be read')
   }
   try {
     // Found out here: given none, TLS would trust the system's, and given a broken one, throw on each connection.
     if (text.match(CERTIFICATE)?.every((certificate) => new X509Certificate(certificate))) return text
   } catch {}
-  throw new DatabaseUrlError('names an sslrootcert that holds no valid certificate')
+  return refuse('names an sslrootcert that holds no valid certificate')
 }
 
-/** A host as it is compared and connected to; the directory of a socket stays as it is. */
-const normalizeHost = (host: string): string =>
-  host.startsWith('/')
-    ? host
-    : host
-        .replace(/^\[|\]$/g, '')
-        .replace(/\.$/, '')
-        .toLowerCase()
-
 /**
- * Reads a PostgreSQL connection string, as Neon's console gives it.
+ * Reads a PostgreSQL connection string, as Neon's console gives it, the way libpq does.
  * https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
  *
- * `sslmode` defaults to `require` (`disable` for a loopback host), and is `verify-full` for Neon whatever the
- * URL says.
+ * `sslmode` defaults to `require` (`disable` for a loopback host). It is `verify-full` for Neon and with
+ * `channel_binding=require`, whatever the URL says, and at least `verify-ca` with an `sslrootcert`.
  *
- * @throws {DatabaseUrlError} what is wrong with it, in words that continue the name of the variable
+ * @throws {DatabaseUrlError} what is wrong with it and what to do, in words that continue the name of the variable
  */
 export const parseDatabaseUrl = (text: string): DatabaseAddress => {
-  const url = URL.parse(text)
-  if (!url || !/^postgres(ql)?:$/.test(url.protocol))
-    throw new DatabaseUrlError('is not a postgresql:// connection string')
-  const parameter = (name: string) => url.searchParams.get(name)
-
-  const host = normalizeHost(parameter('host') ?? decode(url.hostname))
-  const user = parameter('user') ?? decode(url.username)
-  const port = Number(parameter('port') ?? (url.port || 5432))
-  const database = decode(url.pathname.slice(1)) || user
-  if (host === '') throw new DatabaseUrlError('names no host')
-  if (host.includes(',')) throw new DatabaseUrlError('names more than one host')
-  if (user === '') throw new DatabaseUrlError('names no user')
-  if (!Number.isInteger(port) || port < 1 || port > 65535) throw new DatabaseUrlError('has an invalid port')
-  if (database.includes('/')) throw new DatabaseUrlError('has a slash in the name of the database')
+  const mistake = describeMistake(text)
+  if (mistake) refuse(mistake)
+  const form = FORM.exec(text) ?? refuse(describeUnescaped(text) ?? NO_FORM)
+  const [, givenUser = '', givenPassword = '', address = '', path = '', query = ''] = form
+  const [, givenHost = '', givenPort = ''] = ADDRESS.exec(address) ?? ['', address]
+  // A `?` in a password makes the rest of it, and the host, look like parameters: hence these two ask for it.
+  const parameters =
+    readParameters(query) ??
+    refuse(describeUnescaped(text) ?? 'has a parameter without a value: write name=value')
+  const user = parameters.get('user') ?? decode(givenUser, 'user name')
+  if (user === '') refuse(describeUnescaped(text) ?? 'names no user: write it in front of the @')
+  if (parameters.has('schema')) refuse('names a schema: leave schema=… away, and set DATABASE_SCHEMA instead')
+  if (path.includes('/')) refuse('has a slash in the name of the database: write it as %2F')
+  const host = readHost(parameters.get('host') ?? decode(givenHost, 'host'))
 
   return {
     host,
-    port,
-    database,
+    port: readPort((parameters.get('port') ?? givenPort) || '5432'),
+    database: (parameters.get('dbname') ?? decode(path, 'name of the database')) || user,
     user,
-    password: parameter('password') ?? (decode(url.password) || undefined),
-    sslMode: sslModeFor(host, parameter('sslmode')),
-    rootCertificate: readCertificate(parameter('sslrootcert')),
-    options: parameter('options') ?? undefined,
-    ignored: [...url.searchParams.keys()].filter((name) => !UNDERSTOOD.includes(name)),
+    password: (parameters.get('password') ?? decode(givenPassword, 'password')) || undefined,
+    sslMode: readSslMode(host, parameters),
+    rootCertificate: readCertificate(parameters.get('sslrootcert')),
+    options: parameters.get('options') || undefined,
+    ignored: [...parameters.keys()].filter((name) => !UNDERSTOOD.has(name)),
   }
 }

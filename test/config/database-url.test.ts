@@ -103,34 +103,169 @@ describe('a connection string', () => {
     ])
   })
 
-  test.each(['require', 'prefer', 'disable'])('may say channel_binding=%s', (binding) => {
-    expect(modeOf('db.example.com', `?channel_binding=${binding}`)).toBe('require')
+  test('may end in nothing but its signs', () => {
+    const url = 'postgresql://app:pw@db.example.com:/?&'
+    expect(parseDatabaseUrl(url)).toMatchObject({ port: 5432, database: 'app', ignored: [] })
   })
 
+  test('may have characters in the password that separate nothing there', () => {
+    expect(parseDatabaseUrl('postgresql://app:a:b&c=d+e;f [g]@db.example.com/todo').password).toBe(
+      'a:b&c=d+e;f [g]',
+    )
+  })
+
+  const NO_FORM = 'is not a postgresql:// connection string: write postgresql://user:password@host/database'
+  const NO_PORT = 'has an invalid port: give one from 1 to 65535, and put an IPv6 address in brackets'
+  const TWO_HOSTS = 'names more than one host: give the one that takes writes, or a pooler'
+  const NO_HOST = 'names no host: write it behind the @, or as the parameter host'
+  const ODD_HOST = 'names a host that is no host name, no address and no directory'
+  const NO_MODE =
+    'has an unknown sslmode: it is one of disable, allow, prefer, require, verify-ca, verify-full'
+  const malformed = (part: string) => `has a malformed percent-encoding in the ${part}: write % itself as %25`
+
   test.each([
-    ['nonsense', 'is not a postgresql:// connection string'],
-    ['mysql://app:pw@db.example.com/todo', 'is not a postgresql:// connection string'],
-    ['https://db.example.com/todo', 'is not a postgresql:// connection string'],
-    ['psql "postgresql://app:pw@db.example.com/todo"', 'is not a postgresql:// connection string'],
-    ['host=db.example.com user=app', 'is not a postgresql:// connection string'],
-    ['postgresql://app:pw@db.example.com:port/todo', 'is not a postgresql:// connection string'],
-    ['postgresql://app:pw@db.example.com:99999/todo', 'is not a postgresql:// connection string'],
-    ['postgresql://app:pw@db.example.com:0/todo', 'has an invalid port'],
-    ['postgresql://app:pw@db.example.com/todo?port=x', 'has an invalid port'],
-    ['postgresql://app:pw@/todo', 'is not a postgresql:// connection string'],
-    ['postgresql://', 'names no host'],
-    ['postgresql:///todo', 'names no host'],
-    ['postgresql://db.example.com/todo', 'names no user'],
-    ['postgresql://app:100%@db.example.com/todo', 'has a malformed percent-encoding'],
-    ['postgresql://app:pw@db.example.com/%E0', 'has a malformed percent-encoding'],
-    ['postgresql://app:pw@db.example.com/to/do', 'has a slash in the name of the database'],
-    ['postgresql://app:pw@db.example.com/todo?sslmode=no-verify', 'has an unknown sslmode'],
-    ['postgresql://app:pw@db.example.com/todo?sslmode=REQUIRE', 'has an unknown sslmode'],
-    ['postgresql://app:pw@db.example.com/todo?sslmode=', 'has an unknown sslmode'],
-    ['postgresql://app:pw@a.example.com,b.example.com/todo', 'names more than one host'],
-    ['postgresql://app:pw@db.example.com/todo?host=/tmp,evil.example.com', 'names more than one host'],
+    ['nonsense', NO_FORM],
+    ['postgresql', NO_FORM],
+    ['mysql://app:pw@db.example.com/todo', NO_FORM],
+    ['https://db.example.com/todo', NO_FORM],
+    ['postgresql://app:pw@db.example.com:port/todo', NO_PORT],
+    ['postgresql://app:pw@db.example.com:99999/todo', NO_PORT],
+    ['postgresql://app:pw@db.example.com:0/todo', NO_PORT],
+    ['postgresql://app:pw@db.example.com/todo?port=x', NO_PORT],
+    ['postgresql://app:pw@db.example.com/todo?port=0x10', NO_PORT],
+    ['postgresql://app:pw@2001:db8::7/todo', NO_PORT],
+    ['postgresql://app:pw@/todo', NO_HOST],
+    ['postgresql://app@', NO_HOST],
+    ['postgresql://app:pw@.../todo', NO_HOST],
+    ['postgresql:///todo?user=app', NO_HOST],
+    ['postgresql://', 'names no user: write it in front of the @'],
+    ['postgresql://db.example.com/todo', 'names no user: write it in front of the @'],
+    ['postgresql://app:100%@db.example.com/todo', malformed('password')],
+    ['postgresql://100%:pw@db.example.com/todo', malformed('user name')],
+    ['postgresql://app:pw@db.example.com/%E0', malformed('name of the database')],
+    [
+      'postgresql://app:p%00w@db.example.com/todo',
+      'has a NUL character (%00) in the password: leave it away',
+    ],
+    ['postgresql://app:pw@db.example.com/to/do', 'has a slash in the name of the database: write it as %2F'],
+    ['postgresql://app:pw@db.example.com/todo?sslmode=no-verify', NO_MODE],
+    ['postgresql://app:pw@db.example.com/todo?sslmode=REQUIRE', NO_MODE],
+    ['postgresql://app:pw@db.example.com/todo?sslmode=', NO_MODE],
+    [
+      'postgresql://app:pw@db.example.com/todo?channel_binding=yes',
+      'has an unknown channel_binding: it is one of disable, prefer, require',
+    ],
+    ['postgresql://app:pw@a.example.com,b.example.com/todo', TWO_HOSTS],
+    ['postgresql://app:pw@a.example.com:5432,b.example.com:5433/todo', TWO_HOSTS],
+    ['postgresql://app:pw@[::1]:5432,[::2]/todo', TWO_HOSTS],
+    ['postgresql://app:pw@db.example.com/todo?host=/tmp,evil.example.com', TWO_HOSTS],
+    ['postgresql://app:pw@db example.com/todo', ODD_HOST],
+    ['postgresql://app:pw@ep-x。neon。tech/todo', ODD_HOST],
+    ['postgresql://app:pw@ep-x.neon.tech%09/todo', ODD_HOST],
+    ['postgresql://app:pw@db.example.com/todo?sslmode', 'has a parameter without a value: write name=value'],
+    [
+      'postgresql://app:pw@db.example.com/todo?schema=tasks',
+      'names a schema: leave schema=… away, and set DATABASE_SCHEMA instead',
+    ],
   ])('is refused: %s', (url, message) => {
     expect(refusalOf(url)).toBe(message)
+  })
+})
+
+describe('what is pasted in place of a connection string', () => {
+  const url = 'postgresql://app:pw@db.example.com/todo'
+
+  test.each([`"${url}"`, `'${url}'`, `“${url}”`, `"${url}`, `${url}'`])('stands in quotes: %s', (text) => {
+    expect(refusalOf(text)).toBe('stands in quotes: leave them away')
+  })
+
+  test.each([`psql ${url}`, `psql '${url}'`, `psql "${url}"`])('begins with psql: %s', (text) => {
+    expect(refusalOf(text)).toBe('begins with psql: leave that away, and the quotes with it')
+  })
+
+  test.each(['asyncpg', 'psycopg2', 'psycopg', 'pg8000'])('names the driver %s', (driver) => {
+    for (const scheme of ['postgres', 'postgresql'])
+      expect(refusalOf(`${scheme}+${driver}://app:pw@db.example.com/todo`)).toBe(
+        'names a driver: write postgresql:// in place of what ends with ://',
+      )
+  })
+
+  test.each([`DATABASE_URL=${url}`, `export DATABASE_URL="${url}"`])(
+    'begins with the name of the variable: %s',
+    (text) => {
+      expect(refusalOf(text)).toBe('begins with the name of a variable: leave that away')
+    },
+  )
+
+  test('is the other form that libpq takes', () => {
+    expect(refusalOf('host=db.example.com user=app password=pw')).toBe(
+      'is a list of keywords: write postgresql://user:password@host/database instead',
+    )
+  })
+
+  test('goes over a line', () => {
+    expect(refusalOf('postgresql://app:pw@db\n.example.com/todo')).toBe(
+      'has a line break or a tab in it: write it on one line',
+    )
+  })
+})
+
+describe('an unescaped character', () => {
+  const ESCAPES = { '#': '%23', '/': '%2F', '?': '%3F', '@': '%40' }
+
+  test.each(Object.entries(ESCAPES))('is told by what to write for it: %s', (character, escaped) => {
+    const remedy = `write ${character} as ${escaped}`
+    for (const password of [`p${character}w`, `${character}pw`, `12${character}w`, `p${character}w=x&y`])
+      for (const rest of ['db.example.com/todo?sslmode=require', 'db.example.com'])
+        expect(refusalOf(`postgresql://app:${password}@${rest}`)).toBe(
+          `has an unescaped character in the password: ${remedy}`,
+        )
+    expect(refusalOf(`postgresql://a${character}pp:pw@db.example.com/todo`)).toBe(
+      `has an unescaped character in the user name: ${remedy}`,
+    )
+  })
+
+  test('may be one of several', () => {
+    expect(refusalOf('postgresql://app:p@/?#w@db.example.com/todo')).toBe(
+      'has an unescaped character in the password: write # as %23, / as %2F, ? as %3F, @ as %40',
+    )
+  })
+
+  test('may be behind the password', () => {
+    expect(refusalOf('postgresql://app:pw@db.example.com/todo?sslmode=require#main')).toBe(
+      'has an unescaped #: write it as %23',
+    )
+  })
+})
+
+describe('a parameter', () => {
+  const host = 'db.example.com'
+
+  test('comes before the rest of the URL, and the last of a name before the others', () => {
+    const parameters = 'host=a.example.com&host=b.example.com&port=6543&dbname=tasks&user=ada&password=secret'
+    expect(parseDatabaseUrl(`postgresql://app:pw@${host}:1/todo?${parameters}`)).toMatchObject({
+      host: 'b.example.com',
+      port: 6543,
+      database: 'tasks',
+      user: 'ada',
+      password: 'secret',
+      ignored: [],
+    })
+    expect(modeOf(host, '?sslmode=disable&sslmode=verify-full')).toBe('verify-full')
+  })
+
+  test('is percent-decoded, and its plus is a plus', () => {
+    expect(parseDatabaseUrl(`postgresql://app@${host}/todo?password=a+b%2Bc%20%C3%AF`).password).toBe(
+      'a+b+c ï',
+    )
+    expect(parseDatabaseUrl(`postgresql://app@${host}/todo?%70ort=1`).port).toBe(1)
+    expect(parseDatabaseUrl(`postgresql://${host}/todo?user=app@org`).user).toBe('app@org')
+  })
+
+  test('may be all there is', () => {
+    expect(
+      parseDatabaseUrl('postgresql://?host=/run/postgresql&port=5433&dbname=todo&user=app&password=pw'),
+    ).toMatchObject({ host: '/run/postgresql', port: 5433, database: 'todo', user: 'app', password: 'pw' })
   })
 })
 
@@ -162,15 +297,45 @@ describe('sslmode', () => {
     },
   )
 
+  test('is require where JDBC’s ssl=true says so', () => {
+    expect(modeOf('localhost', '?ssl=true')).toBe('require')
+    expect(parseDatabaseUrl('postgresql://app@db.example.com/todo?ssl=true').ignored).toEqual([])
+  })
+
   test('allow is no weaker than prefer', () => {
     expect(modeOf('db.example.com', '?sslmode=allow')).toBe('prefer')
   })
 
+  test('is ignored for a Unix socket', () => {
+    for (const mode of ['require', 'verify-full'])
+      expect(modeOf('%2Frun%2Fpostgresql', `?sslmode=${mode}`)).toBe('disable')
+  })
+
+  test.each(['db.example.com', 'localhost', '127.0.0.1'])(
+    'is verify-full for %s when channel_binding=require',
+    (host) => {
+      for (const mode of ['', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'])
+        expect(modeOf(host, `?channel_binding=require${mode && `&sslmode=${mode}`}`)).toBe('verify-full')
+      expect(refusalOf(`postgresql://app:pw@${host}/todo?channel_binding=require&sslmode=disable`)).toBe(
+        'must not say sslmode=disable: channel_binding=require needs TLS',
+      )
+    },
+  )
+
+  test.each(['prefer', 'disable'])('is what it says with channel_binding=%s', (binding) => {
+    expect(modeOf('db.example.com', `?channel_binding=${binding}`)).toBe('require')
+    expect(modeOf('localhost', `?channel_binding=${binding}`)).toBe('disable')
+  })
+
   const neonHosts = [
     'ep-x.eu-central-1.aws.neon.tech',
-    'ep-x-pooler.eu-central-1.aws.neon.tech',
+    'ep-x-pooler.c-2.eu-central-1.aws.neon.tech',
+    'ep-x.eastus2.azure.neon.tech',
+    'ep-x.us-east-2.aws.neon.build',
     'EP-X.EU-CENTRAL-1.AWS.NEON.TECH',
     'ep-x.eu-central-1.aws.neon.tech.',
+    'ep-x.eu-central-1.aws.neon.tech...',
+    'ep-x%2Eneon%2Etech',
     'neon.tech',
   ]
 
@@ -190,7 +355,7 @@ describe('sslmode', () => {
     expect(refusalOf(`postgresql://app:pw@localhost/todo?host=${host}&sslmode=disable`)).toBe(message)
   })
 
-  test.each(['notneon.tech', 'neon.tech.example.com', 'ep-x.neon.technology'])(
+  test.each(['notneon.tech', 'neon.tech.example.com', 'ep-x.neon.technology', 'neonxtech'])(
     'is not Neon’s for %s',
     (host) => {
       expect(modeOf(host)).toBe('require')
@@ -216,8 +381,27 @@ describe('sslrootcert', () => {
     expect(certificateOf(write('two', `${first}\n${second}\n`))).toBe(`${first}\n${second}\n`)
   })
 
-  test('may say system', () => {
+  test('may say system, which is verify-full as for libpq', () => {
     expect(certificateOf('system')).toBeUndefined()
+    expect(modeOf('localhost', '?sslrootcert=system')).toBe('verify-full')
+    expect(refusalOf('postgresql://app:pw@localhost/todo?sslrootcert=system&sslmode=disable')).toBe(
+      'must not say sslmode=disable: sslrootcert=system needs TLS',
+    )
+  })
+
+  test('makes require verify the chain, as libpq does, and stands for require', () => {
+    const file = write('authority', rootCertificates[0] ?? '')
+    for (const host of ['db.example.com', 'localhost']) {
+      expect(modeOf(host, `?sslrootcert=${file}`)).toBe('verify-ca')
+      expect(modeOf(host, `?sslrootcert=${file}&sslmode=require`)).toBe('verify-ca')
+      expect(modeOf(host, `?sslrootcert=${file}&sslmode=verify-full`)).toBe('verify-full')
+      expect(modeOf(host, `?sslrootcert=${file}&sslmode=disable`)).toBe('disable')
+    }
+  })
+
+  test('that is empty counts as absent', () => {
+    expect(certificateOf('')).toBeUndefined()
+    expect(modeOf('localhost', '?sslrootcert=')).toBe('disable')
   })
 
   test.each([

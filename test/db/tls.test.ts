@@ -62,7 +62,7 @@ describeServer('a connection over TLS', () => {
     'is made by a URL as Neon gives it, and every connection is encrypted',
     async () => {
       const service = await startService({
-        DATABASE_URL: url({ sslmode: 'require', channel_binding: 'require' }),
+        DATABASE_URL: url({ sslmode: 'require', channel_binding: 'require', sslrootcert: caFile }),
         BETTER_AUTH_SECRET: SECRET,
       })
       await service.ready()
@@ -88,6 +88,25 @@ describeServer('a connection over TLS', () => {
     async () => {
       connected(await connect(url({ sslmode: 'verify-ca', sslrootcert: caFile })))
       connected(await connect(url({ sslmode: 'verify-full', sslrootcert: caFile })))
+    },
+    PATIENCE_MS,
+  )
+
+  test(
+    'verifies the chain with sslmode=require when there is an sslrootcert, as libpq does',
+    async () => {
+      connected(await connect(byAddress({ sslmode: 'require', sslrootcert: caFile })))
+      refused(await connect(url({ sslmode: 'require', sslrootcert: otherCaFile })), UNKNOWN_AUTHORITY)
+    },
+    PATIENCE_MS,
+  )
+
+  test(
+    'verifies the chain and the name with channel_binding=require, whatever the host',
+    async () => {
+      const binding = { channel_binding: 'require', sslmode: 'require' }
+      refused(await connect(url(binding)), UNKNOWN_AUTHORITY)
+      refused(await connect(byAddress({ ...binding, sslrootcert: caFile })), OTHER_NAME)
     },
     PATIENCE_MS,
   )
