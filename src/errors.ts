@@ -33,6 +33,11 @@ export const ERRORS = {
     title: 'Unsupported Media Type',
     detail: 'The body must be application/json',
   },
+  expectation_failed: {
+    status: 417,
+    title: 'Expectation Failed',
+    detail: 'The only expectation that can be met is 100-continue, in lower case',
+  },
   rate_limited: { status: 429, title: 'Too Many Requests', detail: 'Too many attempts, try again later' },
   internal: { status: 500, title: 'Internal Server Error', detail: 'Internal Server Error' },
   unavailable: {
@@ -63,6 +68,8 @@ export interface AppErrorOptions {
   inHeader?: boolean
   /** Why, for the log only. */
   reason?: string
+  /** How the request is logged; as its status has it when absent. */
+  logLevel?: 'debug'
   cause?: unknown
 }
 
@@ -73,6 +80,7 @@ export class AppError extends Error {
   readonly headers: Record<string, string>
   readonly inHeader: boolean
   readonly reason: string | undefined
+  readonly logLevel: 'debug' | undefined
 
   constructor(code: ErrorCode, options: AppErrorOptions = {}) {
     const { errors } = options
@@ -85,6 +93,7 @@ export class AppError extends Error {
     this.headers = options.headers ?? {}
     this.inHeader = options.inHeader ?? false
     this.reason = options.reason
+    this.logLevel = options.logLevel
   }
 }
 

@@ -17,8 +17,10 @@ const headersOf = (status: string): ResponseHeader[] => {
     case '429':
     case '503':
       return ['X-Request-Id', 'Retry-After']
+    case '415':
+      return ['X-Request-Id', 'Accept-Patch', 'Accept-Encoding']
     case '4XX':
-      return ['X-Request-Id', 'Allow']
+      return ['X-Request-Id', 'Allow', 'Accept-Patch']
     default:
       return ['X-Request-Id']
   }
@@ -55,7 +57,9 @@ export const errorReplies = (problemSchema: Json, validationErrorStatus: 400 | 4
 }
 
 const TOKEN: ErrorCode[] = ['unauthenticated', 'invalid_token', 'token_expired', 'unavailable']
-const BODY: ErrorCode[] = ['invalid_request', 'malformed_json', 'payload_too_large', 'unsupported_media_type']
+const BODY: ErrorCode[] = ['invalid_request', 'malformed_json']
+/** What any request below `/api` may be refused for, whether its route reads the body or not. */
+const MESSAGE: ErrorCode[] = ['expectation_failed', 'payload_too_large', 'unsupported_media_type']
 
 /** The errors that come with an operation's token, path, headers and body, and those of its notes. */
 export const errorsOf = (path: string, operation: PluginOperation): Set<ErrorCode> => {
@@ -66,6 +70,7 @@ export const errorsOf = (path: string, operation: PluginOperation): Set<ErrorCod
     if (condition) for (const code of more) codes.add(code)
   }
   add(!security, ...TOKEN)
+  add(path.startsWith('/api/'), ...MESSAGE)
   add(requestBody, ...BODY)
   add(parameters.some(({ name }) => name !== 'user_id') || requestHeaders.length > 0, 'invalid_request')
   add(path.includes('{user_id}'), 'forbidden')

@@ -116,6 +116,14 @@ export const responseHeaders = {
     description: 'Seconds to wait.',
     schema: { type: 'string', pattern: '^\\d+$' },
   },
+  'Accept-Patch': {
+    description: 'The types of body that PATCH takes here (RFC 5789).',
+    schema: { type: 'string', pattern: '^application/json, application/merge-patch\\+json$' },
+  },
+  'Accept-Encoding': {
+    description: 'With 415 for a compressed body: that it must not be.',
+    schema: { type: 'string', pattern: '^identity$' },
+  },
   Allow: {
     description: 'With 405: the methods that this path takes.',
     schema: { type: 'string', pattern: '^[A-Z]+(, [A-Z]+)*$' },

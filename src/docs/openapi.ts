@@ -25,6 +25,9 @@ Everything under \`/api\` but signing up and in needs \`Authorization: Bearer <J
 \`application/problem+json\` (RFC 9457) with a stable \`code\`. Unknown fields and query parameters are
 ignored; an empty query parameter counts as absent. \`HEAD\` works wherever \`GET\` does.`
 
+const JSON_TYPES = ['application/json']
+const PATCH_TYPES = [...JSON_TYPES, 'application/merge-patch+json']
+
 /** The document as the plugin makes it: the parts that are used. */
 interface PluginDocument {
   info: Json
@@ -77,6 +80,7 @@ const complete = (document: PluginDocument, { validationErrorStatus }: OpenApiOp
   const body = (
     generated: { content: Record<string, { schema: Json }> },
     notes: OperationNotes['x-notes'],
+    types: string[],
   ) => {
     const [media] = Object.values(generated.content)
     const examples = Object.entries(notes.bodies ?? {}).map(([name, value]) => [
@@ -85,16 +89,19 @@ const complete = (document: PluginDocument, { validationErrorStatus }: OpenApiOp
     ])
     return {
       required: !notes.optionalBody,
-      content: {
-        'application/json': {
-          schema: rewrite(media?.schema ?? {}),
-          ...(examples.length > 0 && { examples: Object.fromEntries(examples) }),
-        },
-      },
+      content: Object.fromEntries(
+        types.map((type) => [
+          type,
+          {
+            schema: rewrite(media?.schema ?? {}),
+            ...(examples.length > 0 && { examples: Object.fromEntries(examples) }),
+          },
+        ]),
+      ),
     }
   }
 
-  const operation = (path: string, generated: PluginOperation): Json => {
+  const operation = (path: string, method: string, generated: PluginOperation): Json => {
     const { 'x-notes': notes, parameters = [], responses, requestBody, ...rest } = generated
     const ofNamedUser = path.startsWith('/api/{user_id}/')
     const headers: RequestHeader[] = [...(notes.requestHeaders ?? []), 'X-Request-Id']
@@ -109,7 +116,9 @@ const complete = (document: PluginDocument, { validationErrorStatus }: OpenApiOp
         })),
         ...headers.map((name) => ({ $ref: `#/components/parameters/${name}` })),
       ],
-      ...(requestBody && { requestBody: body(requestBody, notes) }),
+      ...(requestBody && {
+        requestBody: body(requestBody, notes, method === 'patch' ? PATCH_TYPES : JSON_TYPES),
+      }),
       responses: {
         ...Object.fromEntries(
           Object.entries(notes.replies).map(([status, note]) => [status, reply(responses[status], note)]),
@@ -129,7 +138,7 @@ const complete = (document: PluginDocument, { validationErrorStatus }: OpenApiOp
       Object.entries(document.paths).map(([path, methods]) => [
         path,
         Object.fromEntries(
-          Object.entries(methods).map(([method, generated]) => [method, operation(path, generated)]),
+          Object.entries(methods).map(([method, generated]) => [method, operation(path, method, generated)]),
         ),
       ]),
     ),

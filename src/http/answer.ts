@@ -3,6 +3,7 @@ import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { requestContext } from './context.ts'
 import type { CrossOrigin } from './cors.ts'
+import { acceptPatch } from './json-body.ts'
 import type { Metrics } from './metrics.ts'
 import { statusOf, toAppError, toProblem } from './problem.ts'
 import type { ServerTiming } from './server-timing.ts'
@@ -46,7 +47,9 @@ export const answers = ({
         const allowed = allowedMethods(path)
         failure =
           allowed.length > 0
-            ? new AppError('method_not_allowed', { headers: { allow: allowed.join(', ') } })
+            ? new AppError('method_not_allowed', {
+                headers: { allow: allowed.join(', '), ...(allowed.includes('PATCH') && acceptPatch) },
+              })
             : new AppError('not_found')
       }
       context.failure = failure
@@ -73,7 +76,7 @@ export const answers = ({
         const durationMs = Math.round((performance.now() - arrivedAt) * 1000) / 1000
         if (timing) headers.set('server-timing', timing.header(durationMs))
         metrics?.observe(request.method, route ?? 'none', status, durationMs)
-        log[status < 500 ? 'info' : 'warn']('request', {
+        log[failure?.logLevel ?? (status < 500 ? 'info' : 'warn')]('request', {
           method: request.method,
           route: route ?? 'none',
           status,

@@ -22,6 +22,12 @@ const taskReply = (description: string, example: TaskReply): ReplyNotes => ({
   example,
 })
 
+const patchReply = (example: TaskReply): ReplyNotes => ({
+  description: 'The task as it is now',
+  headers: ['ETag', 'Accept-Patch'],
+  example,
+})
+
 const notes = <const Name extends string>(
   operationId: Name,
   summary: string,
@@ -86,9 +92,7 @@ export const updateTask = notes(
   {
     requestHeaders: ['If-Match', 'If-None-Match'],
     bodies: { Start: { status: 'in_progress' }, Rename: { title: 'Buy oat milk' } },
-    replies: {
-      200: taskReply('The task as it is now', { ...changed, status: 'in_progress' }),
-    },
+    replies: { 200: patchReply({ ...changed, status: 'in_progress' }) },
   },
 )
 
@@ -101,7 +105,7 @@ export const completeTask = notes(
     requestHeaders: ['If-Match', 'If-None-Match'],
     optionalBody: true,
     bodies: { Complete: { completed: true }, Reopen: { completed: false }, Toggle: {} },
-    replies: { 200: taskReply('The task as it is now', completed) },
+    replies: { 200: patchReply(completed) },
   },
 )
 

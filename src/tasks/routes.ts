@@ -86,7 +86,8 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
       },
       {
         query: ListQuery,
-        transform: ({ query }) => forgetEmpty(query),
+        ...body.unread,
+        transform: [body.unread.transform, forgetEmpty],
         response: t.NoValidate(t.Array(TaskReply)),
         detail: notes.listTasks,
       },
@@ -122,7 +123,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         if (decision === 'read') return task
         set.status = 304
       },
-      { params: TaskParams, response: { 200: reply, 304: t.Void() }, detail: notes.getTask },
+      { params: TaskParams, ...body.unread, response: { 200: reply, 304: t.Void() }, detail: notes.getTask },
     )
 
     .put(
@@ -142,7 +143,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, ...body.required(TaskUpdate), response: reply, detail: notes.updateTask },
+      { params: TaskParams, ...body.patch(TaskUpdate), response: reply, detail: notes.updateTask },
     )
 
     .patch(
@@ -152,7 +153,12 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         set.headers.etag = entityTag(task)
         return task
       },
-      { params: TaskParams, ...body.optional(TaskComplete), response: reply, detail: notes.completeTask },
+      {
+        params: TaskParams,
+        ...body.optionalPatch(TaskComplete),
+        response: reply,
+        detail: notes.completeTask,
+      },
     )
 
     .delete(
@@ -166,6 +172,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
       },
       {
         params: TaskParams,
+        ...body.unread,
         response: { 200: t.Object({ message: t.String() }), 204: t.Void() },
         detail: notes.deleteTask[deleteStatus],
       },

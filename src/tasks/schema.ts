@@ -95,8 +95,8 @@ export const ListQuery = t.Object(
 )
 export type ListQuery = Static<typeof ListQuery>
 
-/** Takes out of a query what is empty: the "all" option of a form sends `status=`. */
-export const forgetEmpty = (query: Record<string, unknown>): void => {
+/** Takes out of a request's query what is empty: the "all" option of a form sends `status=`. */
+export const forgetEmpty = ({ query }: { query: Record<string, unknown> }): void => {
   for (const name in query) if (query[name] === '') delete query[name]
 }
 

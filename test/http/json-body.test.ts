@@ -21,6 +21,11 @@ describeApi('a JSON body', (api) => {
     instance: '/api/tasks',
   }
 
+  const otherPatchType = {
+    ...otherType,
+    detail: 'The body must be application/json or application/merge-patch+json',
+  }
+
   test('is application/json, in any case and with any parameters', async () => {
     const user = newUserId()
     for (const type of [
@@ -69,13 +74,72 @@ describeApi('a JSON body', (api) => {
       const instance = `${path}${suffix}`
       expectProblem(
         await send(method, instance, { as: user, body: bytes('{"completed":true,"title":"A"}') }),
-        {
-          ...otherType,
-          instance,
-        },
+        { ...(method === 'PATCH' ? otherPatchType : otherType), instance },
       )
     }
     expect((await send('GET', path, { as: user })).json.completed).toBe(false)
+  })
+
+  test('of PATCH may be a merge patch, too, and PATCH says so', async () => {
+    const types = 'application/json, application/merge-patch+json'
+    const { user, path } = await makeTask(api, { description: 'to be cleared' })
+    for (const type of ['application/merge-patch+json', 'Application/Merge-Patch+JSON ; charset=utf-8']) {
+      const headers = { 'content-type': type }
+      const patched = await send('PATCH', path, { as: user, body: '{"description":null}', headers })
+      expect([patched.status, patched.json.description]).toEqual([200, null])
+      expect(patched.headers.get('accept-patch')).toBe(types)
+      const completed = await send('PATCH', `${path}/complete`, {
+        as: user,
+        body: '{"completed":true}',
+        headers,
+      })
+      expect([completed.status, completed.json.completed]).toEqual([200, true])
+      expect(completed.headers.get('accept-patch')).toBe(types)
+    }
+    for (const instance of [path, `${path}/complete`]) {
+      const headers = { 'content-type': 'application/json-patch+json' }
+      const refused = await send('PATCH', instance, { as: user, body: '{"completed":true}', headers })
+      expectProblem(refused, { ...otherPatchType, instance })
+      expect(refused.headers.get('accept-patch')).toBe(types)
+      const options = await send('OPTIONS', instance, { as: user })
+      expect([options.status, options.headers.get('accept-patch')]).toEqual([405, types])
+    }
+    const other = await send('PUT', path, {
+      as: user,
+      body: '{"title":"A"}',
+      headers: { 'content-type': 'application/merge-patch+json' },
+    })
+    expectProblem(other, { ...otherType, instance: path })
+    expect(other.headers.get('accept-patch')).toBeNull()
+  })
+
+  test('that is compressed, or said to be, is 415 with what would not be', async () => {
+    const { user, path } = await makeTask(api)
+    const plain = '{"title":"B","completed":true}'
+    for (const [method, instance] of [
+      ['POST', '/api/tasks'],
+      ['PUT', path],
+      ['PATCH', path],
+      ['PATCH', `${path}/complete`],
+    ] as const)
+      for (const coding of ['gzip', 'br', 'zstd', 'deflate', 'GZIP', 'identity, gzip', 'made-up'])
+        for (const body of [plain, new Uint8Array(Bun.gzipSync(plain))]) {
+          const headers = { 'content-type': 'application/json', 'content-encoding': coding }
+          const refused = await send(method, instance, { as: user, body, headers })
+          expectProblem(refused, {
+            status: 415,
+            code: 'unsupported_media_type',
+            detail: 'The body must not be compressed',
+            instance,
+          })
+          expect(refused.headers.get('accept-encoding')).toBe('identity')
+        }
+    for (const coding of ['identity', 'Identity', '']) {
+      const headers = { 'content-type': 'application/json', 'content-encoding': coding }
+      expect((await send('PUT', path, { as: user, body: plain, headers })).status).toBe(200)
+    }
+    const headers = { 'content-encoding': 'gzip' }
+    expect((await send('PATCH', `${path}/complete`, { as: user, headers })).status).toBe(200)
   })
 
   test('that is not JSON is malformed', async () => {

@@ -27,11 +27,21 @@ const faults: Record<string, Fault> = {
   'another user': { status: 403, code: 'forbidden', owner: newUserId() },
   'no such route': { status: 404, code: 'not_found', suffix: '/no/such/route' },
   'another method': { status: 405, code: 'method_not_allowed', method: 'POST' },
+  'an expectation that cannot be met': {
+    status: 417,
+    code: 'expectation_failed',
+    headers: { expect: '100-Continue' },
+  },
   'a body too large': { status: 413, code: 'payload_too_large', body: 'x'.repeat(MAX_BODY_BYTES + 1) },
   'a body of another type': {
     status: 415,
     code: 'unsupported_media_type',
     headers: { 'content-type': 'text/plain' },
+  },
+  'a compressed body': {
+    status: 415,
+    code: 'unsupported_media_type',
+    headers: { 'content-encoding': 'gzip' },
   },
   'malformed JSON': { status: 400, code: 'malformed_json', body: '{' },
   'a body that is not valid': { status: 400, code: 'invalid_request', body: '{"title":""}' },

@@ -31,6 +31,7 @@ const GENERAL_HEADERS = new Set([
   'access-control-allow-origin',
   'access-control-expose-headers',
   'cache-control',
+  'connection',
   'content-encoding',
   'content-length',
   'content-security-policy',
