@@ -27,7 +27,7 @@ export interface Endpoint {
   host?: string
   port?: number
   /** Asks for what a connection runs to be cancelled. */
-  cancel?: (key: CancelKey) => void
+  cancel?: (key: CancelKey) => Promise<unknown>
   database: string
   user: string
   password?: string
@@ -49,8 +49,8 @@ export interface Connection {
   readonly sql: ClientSql
   /** Resolves when it is closed, for whatever reason. What was not answered by then never will be. */
   readonly closed: Promise<unknown>
-  /** Asks the server to cancel the statement that runs, if it can. */
-  cancel(): void
+  /** Asks the server to cancel the statement that runs, if it can; resolves when the server has dealt with it. */
+  cancel(): Promise<unknown>
   /** Takes leave of the server, when what was sent is answered; after 1 s without. */
   end(): Promise<void>
   /** Closes it at once. */
@@ -121,7 +121,7 @@ export const connect = async (endpoint: Endpoint, options: ConnectOptions): Prom
     return {
       sql,
       closed,
-      cancel: () => cancel?.(state),
+      cancel: async () => cancel?.(state),
       async end() {
         await sql.end({ timeout: GOODBYE_SECONDS })
         socket.destroy()

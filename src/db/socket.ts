@@ -21,8 +21,11 @@ export interface ServerSockets {
    * @throws {TlsRefusedError}
    */
   open(): Promise<Socket>
-  /** Asks the server, over a connection of its own, to cancel what another runs; nothing tells whether it did. */
-  cancel(key: CancelKey): void
+  /**
+   * Asks the server, over a connection of its own, to cancel what another runs; nothing tells whether it did.
+   * Resolves when the server has closed that connection, which one that hangs does not.
+   */
+  cancel(key: CancelKey): Promise<void>
 }
 
 /**
@@ -30,6 +33,12 @@ export interface ServerSockets {
  * then after 2 s and 4 s: a new attempt is sooner.
  */
 const STEP_TIMEOUT_MS = 1000
+
+/** How many requests to cancel wait for a server that hangs; more are not sent. */
+const MAX_CANCELS = 16
+
+/** When a request to cancel is given up: long after every pooler has closed it, if the network still lets it. */
+const CANCEL_TIMEOUT_MS = 600_000
 
 // https://www.postgresql.org/docs/current/protocol-message-formats.html
 const SSL_REQUEST = 80_877_103
@@ -114,13 +123,25 @@ export const serverSockets = (address: DatabaseAddress): ServerSockets => {
       : new ConnectionError('PROTOCOL_VIOLATION')
   }
 
-  const cancel = ({ pid, secret }: CancelKey): void => {
-    const request = message(16, CANCEL_REQUEST, pid, secret)
-    const unreachable = () => {}
-    open().then((socket) => {
-      socket.on('error', unreachable).end(request)
-      setTimeout(() => socket.destroy(), STEP_TIMEOUT_MS)
-    }, unreachable)
+  let cancels = 0
+  const cancel = async ({ pid, secret }: CancelKey): Promise<void> => {
+    if (cancels === MAX_CANCELS) return
+    cancels += 1
+    try {
+      const socket = await open()
+      const closed = new Promise((resolve) => socket.once('close', resolve))
+      socket.on('error', () => {}).setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy())
+      // Not ended here: PgBouncer before 1.19 dies of that (pgbouncer#801). It closes when the server has.
+      socket
+        .resume()
+        .unref()
+        .write(message(16, CANCEL_REQUEST, pid, secret))
+      await closed
+    } catch {
+      // Out of reach: then what runs there is out of reach, too.
+    } finally {
+      cancels -= 1
+    }
   }
 
   return { open, cancel }

@@ -29,9 +29,14 @@ export interface PgBouncer {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** The program, or null when PgBouncer is not installed. */
+export function findPgBouncer(): string | null {
+  return Bun.which('pgbouncer', { PATH: `${process.env.PATH}:/usr/sbin` })
+}
+
 /** Starts a PgBouncer, in transaction mode unless told otherwise. It ends with this process. */
 export async function startPgBouncer(options: PgBouncerOptions): Promise<PgBouncer> {
-  const program = Bun.which('pgbouncer', { PATH: `${process.env.PATH}:/usr/sbin` })
+  const program = findPgBouncer()
   if (!program) throw new Error('PgBouncer is not installed (Debian: apt-get install pgbouncer)')
   const upstream = new URL(options.upstream)
   const directory = temporaryDirectory('pgbouncer')
