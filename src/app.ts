@@ -17,6 +17,7 @@ import { crossOrigin } from './http/cors.ts'
 import { health } from './http/health.ts'
 import { jsonBody } from './http/json-body.ts'
 import type { Metrics } from './http/metrics.ts'
+import { createOutbox } from './http/outbox.ts'
 import { createServerTiming } from './http/server-timing.ts'
 import { allowedMethodsOf, unmatched } from './http/unmatched.ts'
 import type { Log } from './log.ts'
@@ -30,6 +31,9 @@ const HASHING = {
   maxWaitingOfOne: 20,
   maxWaitMs: 5000,
 }
+
+/** What clients have not read yet of large answers: at most this much memory, of which nobody may take all. */
+const UNSENT = { maxBytes: 64 * 2 ** 20, maxBytesOfOne: 16 * 2 ** 20 }
 
 /** What the app is made of. */
 export interface Dependencies {
@@ -69,7 +73,8 @@ export const buildApp = ({
   const database = timing?.database(plainDatabase) ?? plainDatabase
   const guard = authGuard(timing?.verifyToken(verifyToken) ?? verifyToken)
   const body = jsonBody(config.maxBodyBytes)
-  const options = { tasks: taskRepository(database), guard, body, deleteStatus: config.deleteStatus }
+  const outbox = createOutbox(UNSENT)
+  const options = { tasks: taskRepository(database), outbox, guard, body, deleteStatus: config.deleteStatus }
 
   let allowedMethods = (_path: string): string[] => []
   const documented = (): AnyElysia => app
@@ -89,6 +94,7 @@ export const buildApp = ({
     .use(
       answers({
         crossOrigin: crossOrigin(config.corsOrigins),
+        outbox,
         validationErrorStatus: config.validationErrorStatus,
         log,
         metrics,

@@ -5,11 +5,13 @@ import { requestContext } from './context.ts'
 import type { CrossOrigin } from './cors.ts'
 import { acceptPatch } from './json-body.ts'
 import type { Metrics } from './metrics.ts'
+import type { Outbox } from './outbox.ts'
 import { statusOf, toAppError, toProblem } from './problem.ts'
 import type { ServerTiming } from './server-timing.ts'
 
 export interface AnswerOptions {
   crossOrigin: CrossOrigin
+  outbox: Outbox
   validationErrorStatus: 400 | 422
   log: Log
   metrics: Metrics | undefined
@@ -24,6 +26,7 @@ export interface AnswerOptions {
  */
 export const answers = ({
   crossOrigin,
+  outbox,
   validationErrorStatus,
   log,
   metrics,
@@ -63,7 +66,9 @@ export const answers = ({
       { as: 'global' },
       ({ responseValue, request, set, route, requestId, arrivedAt, userId, failure }) => {
         const status = set.status as number
-        const response = new Response(toBody(responseValue), { status, headers: usualHeaders })
+        const content = toContent(responseValue)
+        const body = content === null ? null : outbox.body(content, userId)
+        const response = new Response(body, { status, headers: usualHeaders })
         const { headers } = response
         headers.set('x-request-id', requestId)
         if (status >= 400) headers.set('content-type', 'application/problem+json')
@@ -104,7 +109,7 @@ const usualHeaders = new Headers({
 })
 
 /** Text and bytes are sent as they are, under the content type that their handler set; all else is JSON. */
-const toBody = (value: unknown): string | Uint8Array<ArrayBuffer> | null => {
+const toContent = (value: unknown): string | Uint8Array<ArrayBuffer> | null => {
   if (value === undefined) return null
   if (typeof value === 'string' || value instanceof Uint8Array)
     return value as string | Uint8Array<ArrayBuffer>

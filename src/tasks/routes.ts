@@ -4,6 +4,7 @@ import { AppError } from '../errors.ts'
 import { entityTag, readingConditions, versionsToChange } from '../http/etag.ts'
 import { idempotencyKey } from '../http/idempotency-key.ts'
 import type { JsonBody } from '../http/json-body.ts'
+import type { Outbox } from '../http/outbox.ts'
 import * as notes from './notes.ts'
 import type { TaskRepository, Versions } from './repository.ts'
 import {
@@ -26,6 +27,7 @@ import {
 
 export interface TaskRoutesOptions {
   tasks: TaskRepository
+  outbox: Outbox
   guard: Guard
   body: JsonBody
   /** 204 without a body, or 200 with a message. */
@@ -51,7 +53,7 @@ const withParameter = (url: string, name: string, value: string): URLSearchParam
 /** The seven operations on tasks, under one of the two prefixes. */
 export const taskRoutes = <const Prefix extends TaskPrefix>(
   prefix: Prefix,
-  { tasks, guard, body, deleteStatus }: TaskRoutesOptions,
+  { tasks, outbox, guard, body, deleteStatus }: TaskRoutesOptions,
 ) => {
   /** Where the user's tasks are; the path as it was sent may have characters that no header takes. */
   const pathOf = (userId: string): string => prefix.replace(':user_id', encodeURIComponent(userId))
@@ -78,7 +80,10 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
       '',
       async ({ userId, query, request, set }) => {
         const filter = readListQuery(query)
+        outbox.admit(userId)
         const found = await tasks.list(userId, filter)
+        // Again: many may have been let in before the first of them was answered.
+        outbox.admit(userId)
         const last = found[filter.limit - 1]
         if (found.length <= filter.limit || !last) return found
         set.headers.link = `<${pathOf(userId)}?${withParameter(request.url, 'after', formatCursor(last))}>; rel="next"`
