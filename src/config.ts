@@ -1,5 +1,6 @@
 import { type DatabaseAddress, DatabaseUrlError, parseDatabaseUrl } from './database-url.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
+import { isNearMiss } from './near-miss.ts'
 
 export const ENVIRONMENTS = ['development', 'test', 'staging', 'production'] as const
 export type Environment = (typeof ENVIRONMENTS)[number]
@@ -36,6 +37,8 @@ export interface Config {
   serverTiming: boolean
   logLevel: LogLevel
   shutdownTimeoutMs: number
+  /** Sentences about what may be a mistake, by the names of the variables; to be told at start. */
+  warnings: string[]
 }
 
 /** All that is wrong with the environment, by the names of the variables and without their values. */
@@ -52,10 +55,26 @@ type Variables = Record<string, string | undefined>
 /** Reads single variables and gathers what is wrong with them. An empty variable counts as absent. */
 const reader = (variables: Variables) => {
   const problems: string[] = []
-  const get = (name: string): string | undefined => variables[name]?.trim() || undefined
+  const known = new Set<string>()
+  /** As it is, where white space may be a part of it. */
+  const getRaw = (name: string): string | undefined => {
+    known.add(name)
+    return variables[name] || undefined
+  }
+  const get = (name: string): string | undefined => getRaw(name)?.trim() || undefined
   return {
     problems,
+    getRaw,
     get,
+    /** Which of some names for the same thing counts. */
+    firstSet: (...names: [string, ...string[]]): string => names.filter(get)[0] ?? names[0],
+    /** Warnings of set variables whose names nearly are ones that were read. */
+    misspellings: (): string[] =>
+      Object.keys(variables).flatMap((name) => {
+        const isSet = !known.has(name) && variables[name]
+        const meant = isSet && [...known].find((other) => isNearMiss(name, other))
+        return meant ? [`${name} is no variable of this service: if ${meant} is meant, correct the name`] : []
+      }),
     integer(name: string, fallback: number, minimum: number, maximum: number): number {
       const text = get(name)
       if (text === undefined) return fallback
@@ -76,14 +95,14 @@ const reader = (variables: Variables) => {
       if (choice === undefined) problems.push(`${name} must be one of ${choices.join(', ')}`)
       return choice ?? fallback
     },
-    /** Runs `parse` on the variable when it is set; what `parse` throws is the problem. */
-    parsed<T>(name: string, parse: (text: string) => T): T | undefined {
+    /** Runs `parse` on the variable when it is set; what `parse` throws is the problem, else `problem`. */
+    parsed<T>(name: string, parse: (text: string) => T, problem = 'is not valid'): T | undefined {
       const text = get(name)
       if (text === undefined) return undefined
       try {
         return parse(text)
       } catch (error) {
-        problems.push(`${name} ${error instanceof DatabaseUrlError ? error.message : 'is not valid'}`)
+        problems.push(`${name} ${error instanceof DatabaseUrlError ? error.message : problem}`)
         return undefined
       }
     },
@@ -113,19 +132,26 @@ export const loadConfig = (variables: Variables = process.env): Config => {
   const read = reader(variables)
   const { problems, get } = read
 
-  const environmentName = get('ENVIRONMENT') ? 'ENVIRONMENT' : 'NODE_ENV'
+  const environmentName = read.firstSet('ENVIRONMENT', 'NODE_ENV')
   const environment = read.oneOf(environmentName, 'development', ENVIRONMENTS)
   const production = environment === 'production'
 
-  const databaseName = get('DATABASE_URL') ? 'DATABASE_URL' : 'Neon_db_url'
+  const databaseName = read.firstSet('DATABASE_URL', 'Neon_db_url')
   const database = read.parsed(databaseName, parseDatabaseUrl)
-  if (production && !get(databaseName)) problems.push('DATABASE_URL is required in production')
+  if (production && !get(databaseName))
+    problems.push('DATABASE_URL is required in production: give the connection string of a PostgreSQL server')
 
   // Taken as it is: a secret that the other side does not trim must not be trimmed here.
-  const authSecret = variables.BETTER_AUTH_SECRET || undefined
+  const authSecret = read.getRaw('BETTER_AUTH_SECRET')
   if (authSecret !== undefined && [...authSecret].length < 32)
-    problems.push('BETTER_AUTH_SECRET must have at least 32 characters')
-  const jwksUrl = read.parsed('JWKS_URL', (text) => new URL(text))
+    problems.push(
+      'BETTER_AUTH_SECRET must have at least 32 characters, as `openssl rand -base64 32` makes them',
+    )
+  const jwksUrl = read.parsed(
+    'JWKS_URL',
+    (text) => new URL(text),
+    'must be a whole URL, such as https://app.example.com/api/auth/jwks',
+  )
   const jwtIssuer = get('JWT_ISSUER')
   const jwtAudience = get('JWT_AUDIENCE')
   if (jwksUrl) {
@@ -138,8 +164,8 @@ export const loadConfig = (variables: Variables = process.env): Config => {
       )
   }
   if (get('JWKS_URL')) {
-    if (!jwtIssuer) problems.push('JWT_ISSUER is required with JWKS_URL')
-    if (!jwtAudience) problems.push('JWT_AUDIENCE is required with JWKS_URL')
+    if (!jwtIssuer) problems.push('JWT_ISSUER is required with JWKS_URL: give the iss of the tokens')
+    if (!jwtAudience) problems.push('JWT_AUDIENCE is required with JWKS_URL: give the aud of the tokens')
   } else if (production && !authSecret)
     problems.push('BETTER_AUTH_SECRET or JWKS_URL is required in production')
 
@@ -173,7 +199,18 @@ export const loadConfig = (variables: Variables = process.env): Config => {
     serverTiming: read.boolean('SERVER_TIMING', environment === 'development'),
     logLevel: read.oneOf('LOG_LEVEL', 'info', LOG_LEVELS),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', 10_000, 1, 600_000),
+    // The last: by now every variable has been read, and so its name is known.
+    warnings: read.misspellings(),
   }
-  if (problems.length > 0) throw new ConfigError(problems)
+  if (problems.length > 0) throw new ConfigError([...problems, ...config.warnings])
   return config
+}
+
+/**
+ * Removes what begins with `PG` from the environment of the process: postgres.js would read a password, a host and
+ * options of its own there, and throw when `PGTARGETSESSIONATTRS` is one that it does not know. Only what is listed
+ * here configures this service.
+ */
+export const hideEnvironmentFromDriver = (): void => {
+  for (const name of Object.keys(process.env)) if (name.startsWith('PG')) delete process.env[name]
 }

@@ -96,6 +96,7 @@ const start = async (config: Config, log: Log) => {
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   log.info(`listening on http://${host}:${server?.port}`, { environment: config.environment })
   log.info(`database: ${source.description}`)
+  for (const warning of config.warnings) log.warn(warning)
   if (config.database?.ignored.length)
     log.warn('DATABASE_URL has parameters that are ignored', { names: config.database.ignored.join(', ') })
   log.info(`token secret: ${origin}`)

@@ -40,6 +40,7 @@ const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/^auth\//, /^((errors|fair-queue)\.ts|auth\/common-passwords\.txt)$/],
   [/^docs\//, /^(docs\/.+|http\/problem\.ts|errors\.ts)$/],
   [/^http\//, /^(http\/.+|errors)\.ts$/],
+  [/^db\/client\.ts$/, /^((db\/.+|errors|config)\.ts)$/],
   [/^db\//, /^((db\/.+|errors|fair-queue)\.ts|db\/migrations\/.+)$/],
 ]
 

@@ -9,6 +9,7 @@ import { createLog } from '../log.ts'
  */
 export const migrateTables = async (config: Config): Promise<void> => {
   const log = createLog({ level: 'info', format: 'text' })
+  for (const warning of config.warnings) log.warn(warning)
   const source = databaseSource(config, log)
   try {
     await prepareDatabase(source, { migrateOnStart: true, log })

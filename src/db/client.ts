@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import postgres, { type Options, type Sql } from 'postgres'
+import { hideEnvironmentFromDriver } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { CancelKey } from './socket.ts'
 import { ConnectionError } from './sqlstate.ts'
@@ -58,6 +59,8 @@ export interface Connection {
 }
 
 const GOODBYE_SECONDS = 1
+
+hideEnvironmentFromDriver()
 
 /** Composes parts of statements; nothing is sent with it. */
 export const fragment = postgres({ max: 1 }) as unknown as ClientSql

@@ -52,6 +52,7 @@ const DEFAULTS: Config = {
   serverTiming: true,
   logLevel: 'info',
   shutdownTimeoutMs: 10_000,
+  warnings: [],
 }
 
 const EVERY_VARIABLE = [
@@ -83,6 +84,22 @@ const EVERY_VARIABLE = [
   'LOG_LEVEL',
   'SHUTDOWN_TIMEOUT_MS',
 ]
+
+/** What shells, systemd, containers, Kubernetes, CI, platforms, front ends and sister backends set. */
+const OTHERS_VARIABLES = `
+  HOME HOSTNAME HOSTTYPE USER LOGNAME SHELL SHLVL PATH PWD OLDPWD LANG LC_ALL TZ TERM COLORTERM EDITOR MAIL DISPLAY TMPDIR
+  XDG_RUNTIME_DIR XDG_DATA_DIRS XDG_DATA_HOME SSH_AUTH_SOCK SSH_CONNECTION INVOCATION_ID JOURNAL_STREAM SYSTEMD_EXEC_PID
+  KUBERNETES_PORT KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT TODO_BACKEND_PORT TODO_BACKEND_SERVICE_HOST POD_IP
+  CI GITHUB_ACTIONS GITHUB_TOKEN RUNNER_OS NODE_OPTIONS NODE_PATH NODE_VERSION NODE_EXTRA_CA_CERTS BUN_INSTALL
+  npm_config_cache npm_package_name npm_lifecycle_event HTTP_PROXY HTTPS_PROXY NO_PROXY SSL_CERT_FILE VERCEL_URL
+  FLY_APP_NAME RENDER_SERVICE_ID RAILWAY_ENVIRONMENT DYNO WEB_CONCURRENCY
+  PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE PGSSLMODE PGDATA POSTGRES_URL POSTGRES_PASSWORD POSTGRES_HOST POSTGRES_DB
+  DATABASE DATABASE_HOST DATABASE_PORT DATABASE_NAME DATABASE_URL_UNPOOLED DIRECT_URL DB_URL DB_HOST DB_PORT REDIS_URL
+  BETTER_AUTH_URL BETTER_AUTH_TRUSTED_ORIGINS NEXT_PUBLIC_API_URL NEXTAUTH_SECRET NEXTAUTH_URL AUTH_SECRET SECRET_KEY
+  JWT_SECRET JWT_ALGORITHM ALGORITHM ACCESS_TOKEN_EXPIRE_MINUTES ALLOWED_ORIGINS FRONTEND_URL DEBUG
+  API_HOST API_PORT OPENAI_API_KEY SENTRY_DSN OTEL_EXPORTER_OTLP_ENDPOINT LOG_FORMAT APP_ENV ENV`
+  .trim()
+  .split(/\s+/)
 
 describe('the configuration', () => {
   test('has a default for everything', () => {
@@ -149,7 +166,51 @@ describe('the configuration', () => {
       serverTiming: true,
       logLevel: 'debug',
       shutdownTimeoutMs: 2000,
+      warnings: [],
     })
+  })
+})
+
+describe('a variable that is not known', () => {
+  const warningOf = (name: string, meant: string) =>
+    `${name} is no variable of this service: if ${meant} is meant, correct the name`
+
+  test.each([
+    ['DATABSE_URL', 'DATABASE_URL'],
+    ['DATABASE_URLS', 'DATABASE_URL'],
+    ['DATABASE_URI', 'DATABASE_URL'],
+    ['DATABASEURL', 'DATABASE_URL'],
+    ['DATABAES_URL', 'DATABASE_URL'],
+    ['ADTABASE_URL', 'DATABASE_URL'],
+    ['DATABASE_ULR', 'DATABASE_URL'],
+    ['CORS_ORIGIN', 'CORS_ORIGINS'],
+    ['BETTER_AUTH_SERCET', 'BETTER_AUTH_SECRET'],
+    ['Neon_db_ur', 'Neon_db_url'],
+    ['XPORT', 'PORT'],
+  ])('is told of when its name is nearly one that is: %s', (name, meant) => {
+    expect(loadConfig({ [name]: 'x' }).warnings).toEqual([warningOf(name, meant)])
+    expect(
+      loadConfig({ [name]: 'x', DATABASE_URL: 'postgresql://app@db.example.com/todo' }).warnings,
+    ).toEqual([warningOf(name, meant)])
+  })
+
+  test('is told of with the problems when there are any', () => {
+    expect(problemsOf({ ...PRODUCTION, DATABASE_URL: '', DATABSE_URL: 'hidden-url' })).toEqual([
+      'DATABASE_URL is required in production: give the connection string of a PostgreSQL server',
+      warningOf('DATABSE_URL', 'DATABASE_URL'),
+    ])
+  })
+
+  test('is none of this service’s business otherwise', () => {
+    for (const name of EVERY_VARIABLE)
+      expect([
+        name,
+        problemsOf({ [name]: name }).filter((problem) => problem.includes('is no variable')),
+      ]).toEqual([name, []])
+    expect(
+      loadConfig({ DATABSE_URL: '', DATBSE_URL: 'x', database_url: 'x', ORIGINS: 'x' }).warnings,
+    ).toEqual([])
+    expect(loadConfig(Object.fromEntries(OTHERS_VARIABLES.map((name) => [name, 'x']))).warnings).toEqual([])
   })
 })
 
@@ -228,7 +289,7 @@ describe('ENVIRONMENT', () => {
     expect(loadConfig({ ENVIRONMENT: '', NODE_ENV: 'staging' }).environment).toBe('staging')
     expect(loadConfig({ ENVIRONMENT: 'staging', NODE_ENV: 'production' }).environment).toBe('staging')
     expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
-      'DATABASE_URL is required in production',
+      'DATABASE_URL is required in production: give the connection string of a PostgreSQL server',
       'BETTER_AUTH_SECRET or JWKS_URL is required in production',
     ])
   })
@@ -244,7 +305,7 @@ describe('ENVIRONMENT', () => {
 describe('production', () => {
   test('needs a database and a secret or a key set', () => {
     expect(problemsOf({ ENVIRONMENT: 'production' })).toEqual([
-      'DATABASE_URL is required in production',
+      'DATABASE_URL is required in production: give the connection string of a PostgreSQL server',
       'BETTER_AUTH_SECRET or JWKS_URL is required in production',
     ])
     expect(problemsOf(PRODUCTION)).toEqual([])
@@ -262,7 +323,7 @@ describe('production', () => {
 
   test('is not satisfied by what is empty', () => {
     expect(problemsOf({ ENVIRONMENT: 'production', DATABASE_URL: ' ', BETTER_AUTH_SECRET: '' })).toEqual([
-      'DATABASE_URL is required in production',
+      'DATABASE_URL is required in production: give the connection string of a PostgreSQL server',
       'BETTER_AUTH_SECRET or JWKS_URL is required in production',
     ])
   })
@@ -272,10 +333,10 @@ describe('BETTER_AUTH_SECRET', () => {
   test('has at least 32 characters', () => {
     expect(loadConfig({ BETTER_AUTH_SECRET: 'x'.repeat(32) }).authSecret).toBe('x'.repeat(32))
     expect(problemsOf({ BETTER_AUTH_SECRET: 'x'.repeat(31) })).toEqual([
-      'BETTER_AUTH_SECRET must have at least 32 characters',
+      'BETTER_AUTH_SECRET must have at least 32 characters, as `openssl rand -base64 32` makes them',
     ])
     expect(problemsOf({ BETTER_AUTH_SECRET: '😀'.repeat(31) })).toEqual([
-      'BETTER_AUTH_SECRET must have at least 32 characters',
+      'BETTER_AUTH_SECRET must have at least 32 characters, as `openssl rand -base64 32` makes them',
     ])
   })
 
@@ -289,11 +350,11 @@ describe('JWKS_URL', () => {
   test('needs JWT_ISSUER and JWT_AUDIENCE', () => {
     const { JWKS_URL, JWT_ISSUER, JWT_AUDIENCE } = KEYS
     expect(problemsOf({ JWKS_URL })).toEqual([
-      'JWT_ISSUER is required with JWKS_URL',
-      'JWT_AUDIENCE is required with JWKS_URL',
+      'JWT_ISSUER is required with JWKS_URL: give the iss of the tokens',
+      'JWT_AUDIENCE is required with JWKS_URL: give the aud of the tokens',
     ])
     expect(problemsOf({ JWKS_URL, JWT_ISSUER, JWT_AUDIENCE: '' })).toEqual([
-      'JWT_AUDIENCE is required with JWKS_URL',
+      'JWT_AUDIENCE is required with JWKS_URL: give the aud of the tokens',
     ])
     expect(problemsOf({ JWKS_URL, JWT_ISSUER, JWT_AUDIENCE })).toEqual([])
     expect(problemsOf({ JWT_ISSUER, JWT_AUDIENCE })).toEqual([])
@@ -335,7 +396,9 @@ describe('JWKS_URL', () => {
   test.each(['app.example.com/jwks', '/api/auth/jwks', 'https://', 'nonsense'])(
     'has to be a URL: %s',
     (url) => {
-      expect(problemsIn({}, url)).toEqual(['JWKS_URL is not valid'])
+      expect(problemsIn({}, url)).toEqual([
+        'JWKS_URL must be a whole URL, such as https://app.example.com/api/auth/jwks',
+      ])
     },
   )
 })
@@ -382,10 +445,10 @@ describe('DATABASE_URL', () => {
 
   test('that is wrong is told by the name it was given under', () => {
     expect(problemsOf({ DATABASE_URL: 'nonsense' })).toEqual([
-      'DATABASE_URL is not a postgresql:// connection string',
+      'DATABASE_URL is not a postgresql:// connection string: write postgresql://user:password@host/database',
     ])
     expect(problemsOf({ Neon_db_url: 'nonsense' })).toEqual([
-      'Neon_db_url is not a postgresql:// connection string',
+      'Neon_db_url is not a postgresql:// connection string: write postgresql://user:password@host/database',
     ])
   })
 })
