@@ -93,7 +93,7 @@ export const buildApp = ({
     .use(requestContext)
     .use(
       answers({
-        crossOrigin: crossOrigin(config.corsOrigins),
+        crossOrigin: crossOrigin(config.corsOrigins, log),
         outbox,
         validationErrorStatus: config.validationErrorStatus,
         log,

@@ -1,6 +1,7 @@
 import { type DatabaseAddress, DatabaseUrlError, parseDatabaseUrl } from './database-url.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 import { isNearMiss } from './near-miss.ts'
+import { originMistake } from './origins.ts'
 
 export const ENVIRONMENTS = ['development', 'test', 'staging', 'production'] as const
 export type Environment = (typeof ENVIRONMENTS)[number]
@@ -117,8 +118,8 @@ const parseOrigins = (text: string, problems: string[]): string[] => {
     .split(',')
     .map((origin) => origin.trim())
     .filter((origin) => origin !== '')
-  if (!origins.every((origin) => URL.parse(origin)?.origin === origin && !origin.includes('*')))
-    problems.push('CORS_ORIGINS must be exact origins, such as https://app.example.com; * is refused')
+  for (const mistake of new Set(origins.map(originMistake)))
+    if (mistake) problems.push(`CORS_ORIGINS ${mistake}`)
   return origins
 }
 

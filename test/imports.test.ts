@@ -21,9 +21,9 @@ const importsOf = (name: string) => {
 /** What each kind of file may import of ours; the first that fits a file counts. */
 const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/^(main|serve)\.ts$|^commands\//, /./],
-  [/^(errors|log|database-url-mistakes|near-miss|fair-queue)\.ts$/, /^$/],
+  [/^(errors|log|database-url-mistakes|near-miss|fair-queue|origins)\.ts$/, /^$/],
   [/^database-url\.ts$/, /^database-url-mistakes\.ts$/],
-  [/^config\.ts$/, /^(database-url|log|near-miss)\.ts$/],
+  [/^config\.ts$/, /^(database-url|log|near-miss|origins)\.ts$/],
   [
     /^app\.ts$/,
     /^((http|docs)\/.+|[^/]+\/(routes|repository)|auth\/(guard|password))\.ts$|^\.\.\/package\.json$/,

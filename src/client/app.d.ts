@@ -9,7 +9,7 @@ import type { components } from './api.js'
 type Problem = components['schemas']['Problem']
 
 /** What every operation may answer instead. */
-type Problems = { [status in 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 422 | 429 | 500 | 503]: Problem }
+type Problems = { [status in 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 417 | 422 | 429 | 500 | 503]: Problem }
 
 type Routes = {
     health: {

@@ -39,8 +39,6 @@ export const answers = ({
     .onRequest(({ request, requestId }) => {
       // Not "return f()": Elysia takes that for a promise, and would wait before every request.
       const preflight = crossOrigin.preflight(request, requestId)
-      if (preflight === undefined) return
-      log.info('request', { method: 'OPTIONS', route: 'preflight', request_id: requestId })
       return preflight
     })
     .onError({ as: 'global' }, (context) => {

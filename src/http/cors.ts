@@ -1,46 +1,59 @@
 import { cors } from '@elysiajs/cors'
 import { Elysia } from 'elysia'
+import type { Log } from '../log.ts'
 
 const exposed = ['ETag', 'Link', 'Location', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id']
-const accepted = [
-  'Authorization',
-  'Content-Type',
-  'If-Match',
-  'If-None-Match',
-  'Idempotency-Key',
-  'X-Request-Id',
-]
 
 /** How long a browser may remember a preflight's answer; Chromium's own ceiling. */
 const PREFLIGHT_MAX_AGE_SECONDS = 7200
 
 /**
- * Cross-origin access for exactly these origins.
+ * Cross-origin access for exactly these origins. They may send any header: libraries that monitor pages add
+ * their own, and what a header means here does not depend on the page that sends it.
  *
  * The plugin answers preflights, in an app of its own: as a plugin of the main one it would add its headers to
  * the answers for every other origin, too, and 5 µs to every request.
  * https://fetch.spec.whatwg.org/#http-cors-protocol
  */
-export const crossOrigin = (origins: readonly string[]) => {
-  const isAllowed = (request: Request): boolean => origins.includes(request.headers.get('origin') ?? '')
+export const crossOrigin = (origins: readonly string[], log: Log) => {
   const preflights = new Elysia().use(
     cors({
-      origin: isAllowed,
+      origin: true,
       credentials: true,
       methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-      allowedHeaders: accepted,
+      allowedHeaders: true,
       exposeHeaders: exposed,
       maxAge: PREFLIGHT_MAX_AGE_SECONDS,
     }),
   )
   return {
-    /** The answer to a preflight of an allowed origin; `undefined` for any other request. */
+    /**
+     * The answer to a preflight, which needs no token and, for another origin, grants nothing; `undefined` for
+     * any other request.
+     */
     preflight(request: Request, requestId: string): Promise<Response> | undefined {
       if (request.method !== 'OPTIONS' || !request.headers.has('access-control-request-method')) return
-      if (!isAllowed(request)) return
-      return preflights.handle(request).then((answer) => {
-        answer.headers.set('x-request-id', requestId)
-        return answer
+      const origin = request.headers.get('origin')
+      if (origin === null) return
+      const isAllowed = origins.includes(origin)
+      log[isAllowed ? 'info' : 'warn']('request', {
+        method: 'OPTIONS',
+        route: 'preflight',
+        status: 204,
+        request_id: requestId,
+        ...(!isAllowed && { origin, reason: 'the origin is not in CORS_ORIGINS' }),
+      })
+      const answer = isAllowed
+        ? preflights.handle(request)
+        : Promise.resolve(new Response(null, { status: 204 }))
+      return answer.then((response) => {
+        const { headers } = response
+        headers.set('vary', 'Origin')
+        headers.set('x-request-id', requestId)
+        // What a preflight does not name, the plugin grants as "undefined".
+        if (!request.headers.has('access-control-request-headers'))
+          headers.delete('access-control-allow-headers')
+        return response
       })
     },
 

@@ -119,6 +119,13 @@ const readJson = async (request: Request, maxBytes: number, types: string[]): Pr
   return flatten(value as Record<string, unknown>)
 }
 
+/** What is read and written of a request's context. */
+export interface BodyContext {
+  request: Request
+  body: unknown
+  set: { headers: Record<string, unknown> }
+}
+
 /**
  * Makes a route's JSON body be read, and checked against its schema, after the guard has spoken: Elysia would
  * parse before anything else, and answer a stranger's malformed JSON. `parse: 'none'` keeps it from that, and
@@ -127,17 +134,12 @@ const readJson = async (request: Request, maxBytes: number, types: string[]): Pr
  * @param maxBytes a longer body is refused, without being read
  */
 export const jsonBody = (maxBytes: number) => {
-  interface Context {
-    request: Request
-    body: unknown
-    set: { headers: Record<string, unknown> }
-  }
   const route = <const Schema extends TSchema>(schema: Schema, types: string[], orElse: () => object) => {
     const validator = getSchemaValidator(schema, { normalize: false })
     return {
       parse: 'none' as const,
       body: schema,
-      transform: async (context: Context) => {
+      transform: async (context: BodyContext) => {
         checkExpectation(context.request)
         const body = (await readJson(context.request, maxBytes, types)) ?? orElse()
         if (!validator.Check(body)) throw new ValidationError('body', validator, body)

@@ -404,30 +404,71 @@ describe('JWKS_URL', () => {
 })
 
 describe('CORS_ORIGINS', () => {
-  const problem = 'CORS_ORIGINS must be exact origins, such as https://app.example.com; * is refused'
-
   test('is a list with commas', () => {
     expect(
       loadConfig({ CORS_ORIGINS: ' https://a.example.com , http://b.example.com:8080,' }).corsOrigins,
     ).toEqual(['https://a.example.com', 'http://b.example.com:8080'])
   })
 
+  test('may have the origins of apps and extensions', () => {
+    const origins = [
+      'capacitor://localhost',
+      'ionic://localhost',
+      'tauri://localhost',
+      'app://obsidian.md',
+      'chrome-extension://abcdefghijklmnopabcdefghijklmnop',
+      'moz-extension://0a2f6c1e-8f0b-4c57-9e55-2f5b4f3f7d10',
+      'safari-web-extension://0A2F6C1E-8F0B-4C57-9E55-2F5B4F3F7D10',
+      'http://tauri.localhost',
+      'http://[::1]:3000',
+    ]
+    expect(loadConfig({ CORS_ORIGINS: origins.join() }).corsOrigins).toEqual(origins)
+  })
+
+  const EXACT = 'must be exact origins, such as https://app.example.com'
+  const STAR = 'must not have *: name each origin'
+  const SLASH = 'must not end with a slash: browsers send an origin without one'
+  const PATH = 'must end after the host and the port: an origin has no path'
+  const SCHEME = 'must begin with a scheme, such as https:// or capacitor://'
+  const COMMAS = 'must be separated by commas'
   test.each([
-    '*',
-    'https://a.example.com,*',
-    'https://*.example.com',
-    'https://a.example.com/',
-    'https://a.example.com/app',
-    'https://a.example.com?x',
-    'https://A.example.com',
-    'https://a.example.com:443',
-    'https://user@a.example.com',
-    'a.example.com',
-    'null',
-    '//a.example.com',
-    'https://a.example.com https://b.example.com',
-  ])('has exact origins only, not %s', (CORS_ORIGINS) => {
-    expect(problemsOf({ CORS_ORIGINS })).toEqual([problem])
+    ['*', STAR],
+    ['https://a.example.com,*', STAR],
+    ['https://*.example.com', STAR],
+    ['chrome-extension://*', STAR],
+    ['https://a.example.com/', SLASH],
+    ['capacitor://localhost/', SLASH],
+    ['https://a.example.com/app', PATH],
+    ['https://a.example.com/app/', PATH],
+    ['https://a.example.com?x', PATH],
+    ['capacitor://localhost#x', PATH],
+    ['https://A.example.com', 'must be in lower case, as browsers send it'],
+    ['HTTPS://a.example.com', 'must be in lower case, as browsers send it'],
+    ['https://a.example.com:443', 'must leave out the default port, as browsers do'],
+    ['http://a.example.com:80', 'must leave out the default port, as browsers do'],
+    ['https://user@a.example.com', 'must have no user and no password'],
+    ['a.example.com', SCHEME],
+    ['localhost:3000', SCHEME],
+    ['//a.example.com', SCHEME],
+    ['null', 'must not have null, which any page can send: name the origins'],
+    ['https://a.example.com https://b.example.com', COMMAS],
+    ['https://a.example.com;https://b.example.com', COMMAS],
+    ['["https://a.example.com"]', `${COMMAS}, without brackets and quotes`],
+    ["'https://a.example.com'", `${COMMAS}, without brackets and quotes`],
+    ['wss://a.example.com', EXACT],
+    ['file://', EXACT],
+    ['https://', EXACT],
+    ['https://a.example.com:99999', EXACT],
+    ['https://b\u00fccher.example', EXACT],
+  ])('has exact origins only, and says of %s what to do', (CORS_ORIGINS, advice) => {
+    expect(problemsOf({ CORS_ORIGINS })).toEqual([`CORS_ORIGINS ${advice}`])
+  })
+
+  test('tells each mistake once', () => {
+    expect(problemsOf({ CORS_ORIGINS: 'http://a/,http://b/,http://c/d' })).toEqual([
+      `CORS_ORIGINS ${SLASH}`,
+      `CORS_ORIGINS ${PATH}`,
+    ])
   })
 })
 

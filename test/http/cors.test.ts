@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { type Answer, describeApi, newUserId } from '../support/api.ts'
 
-const ALLOWED = ['https://app.example.com', 'http://localhost:5173']
+const ALLOWED = ['https://app.example.com', 'http://localhost:5173', 'capacitor://localhost']
 const OTHERS = [
   'https://evil.example',
   'https://app.example.com.evil.example',
@@ -10,6 +10,8 @@ const OTHERS = [
   'https://app.example.com:444',
   'https://APP.example.com',
   'https://app.example.com/',
+  'capacitor://evil.example',
+  'ionic://localhost',
   'http://localhost:3000',
   'http://localhost:5173, https://evil.example',
   'null',
@@ -47,13 +49,13 @@ const EXPOSED = ['etag', 'link', 'location', 'retry-after', 'www-authenticate', 
 
 describeApi(
   'cross-origin requests',
-  ({ send }) => {
-    const preflight = (origin: string, path: string, method = 'PUT') =>
+  ({ send, logged }) => {
+    const preflight = (origin: string, path: string, wanted?: string) =>
       send('OPTIONS', path, {
         headers: {
           origin,
-          'access-control-request-method': method,
-          'access-control-request-headers': 'authorization,content-type',
+          'access-control-request-method': 'PUT',
+          ...(wanted !== undefined && { 'access-control-request-headers': wanted }),
         },
       })
 
@@ -86,6 +88,7 @@ describeApi(
           const answer = await preflight(origin, path)
           expect(answer.status).toBe(204)
           expect(answer.text).toBe('')
+          expect(answer.headers.get('x-request-id')).toBeTruthy()
           const { headers } = answer
           expect(headers.get('access-control-allow-origin')).toBe(origin)
           expect(headers.get('access-control-allow-credentials')).toBe('true')
@@ -97,22 +100,39 @@ describeApi(
             'post',
             'put',
           ])
-          expect(listOf(headers.get('access-control-allow-headers'))).toEqual([
-            'authorization',
-            'content-type',
-            'idempotency-key',
-            'if-match',
-            'if-none-match',
-            'x-request-id',
-          ])
           expect(listOf(headers.get('vary'))).toContain('origin')
         }
     })
 
-    test('a preflight of another origin is granted nothing', async () => {
+    test('a preflight of an allowed origin may ask for any headers', async () => {
+      for (const wanted of [
+        'authorization,content-type',
+        'if-match, idempotency-key',
+        'traceparent,baggage,sentry-trace,x-requested-with',
+        'x-made-up',
+      ]) {
+        const { headers } = await preflight('https://app.example.com', '/api/tasks', wanted)
+        expect(listOf(headers.get('access-control-allow-headers'))).toEqual(listOf(wanted))
+      }
+      const { headers } = await preflight('https://app.example.com', '/api/tasks')
+      expect(headers.get('access-control-allow-headers')).toBeNull()
+    })
+
+    test('a preflight of another origin is 204 and granted nothing, and logged with the remedy', async () => {
       for (const origin of OTHERS)
         for (const path of ['/api/tasks', '/health', '/nowhere']) {
-          const answer = await preflight(origin, path)
+          const answer = await preflight(origin, path, 'authorization')
+          expect([origin, answer.status, answer.text]).toEqual([origin, 204, ''])
+          expect(
+            logged().find(({ request_id }) => request_id === answer.headers.get('x-request-id')),
+          ).toMatchObject({
+            level: 'warn',
+            method: 'OPTIONS',
+            route: 'preflight',
+            status: 204,
+            origin,
+            reason: 'the origin is not in CORS_ORIGINS',
+          })
           expect([origin, grants(answer)]).toEqual([origin, []])
           expect(listOf(answer.headers.get('vary'))).toContain('origin')
           expect(answer.headers.get('x-request-id')).toBeTruthy()
