@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import postgres, { type Options, type Sql } from 'postgres'
 import { hideEnvironmentFromDriver } from '../config.ts'
 import type { Log } from '../log.ts'
+import { passwordOn } from './password.ts'
 import type { CancelKey } from './socket.ts'
 import { ConnectionError } from './sqlstate.ts'
 
@@ -89,7 +90,7 @@ Object.defineProperty(Object.getPrototypeOf(fragment``), 'retried', {
  */
 export const connect = async (endpoint: Endpoint, options: ConnectOptions): Promise<Connection> => {
   const { timeoutMs, prepare, log } = options
-  const { openSocket, cancel, parameters, ...address } = endpoint
+  const { openSocket, cancel, parameters, password, ...address } = endpoint
   const socket = await openSocket()
   const closed = new Promise((resolve) => socket.once('close', resolve))
   if (socket.destroyed) throw new ConnectionError('CONNECTION_CLOSED')
@@ -115,6 +116,7 @@ export const connect = async (endpoint: Endpoint, options: ConnectOptions): Prom
     // The socket has seen to it.
     ssl: false,
     ...address,
+    ...(password !== undefined && { password: passwordOn(socket, password) }),
     connection: { TimeZone: 'UTC', DateStyle: 'ISO', ...parameters },
   } as unknown as Options<typeof types>) as ClientSql
 
