@@ -14,6 +14,7 @@ import { docs } from './docs/routes.ts'
 import { answers } from './http/answer.ts'
 import { requestContext, withWholeUrl } from './http/context.ts'
 import { crossOrigin } from './http/cors.ts'
+import { forwardedWarning } from './http/forwarded.ts'
 import { health } from './http/health.ts'
 import { jsonBody } from './http/json-body.ts'
 import type { Metrics } from './http/metrics.ts'
@@ -91,6 +92,7 @@ export const buildApp = ({
       return timing?.around(inner) ?? inner
     })
     .use(requestContext)
+    .use(config.trustProxy === 0 ? forwardedWarning(log) : undefined)
     .use(
       answers({
         crossOrigin: crossOrigin(config.corsOrigins, log),

@@ -27,7 +27,8 @@ export interface Config {
   tokenTtlSeconds: number
   /** Requests a minute from one address to each of signup and login. */
   authRateLimit: number
-  trustProxy: boolean
+  /** How many proxies append to `X-Forwarded-For`, or the header that has the client's address, in lower case. */
+  trustProxy: number | string
   corsOrigins: string[]
   validationErrorStatus: 400 | 422
   deleteStatus: 204 | 200
@@ -123,6 +124,24 @@ const parseOrigins = (text: string, problems: string[]): string[] => {
   return origins
 }
 
+/** The names of headers that platforms set have a hyphen, which tells them from a misspelt word. */
+const HEADER_NAME = /^[a-z][a-z0-9_]*(-[a-z0-9_]+)+$/
+
+const parseTrustProxy = (text: string, problems: string[]): number | string => {
+  const lower = text.toLowerCase()
+  if (text === 'false' || text === 'true') return text === 'true' ? 1 : 0
+  if (/^[1-9]\d?$/.test(text)) return Number(text)
+  if (lower === 'x-forwarded-for') {
+    problems.push('TRUST_PROXY must be true or the number of proxies that append to X-Forwarded-For')
+  } else if (!HEADER_NAME.test(lower)) {
+    problems.push(
+      'TRUST_PROXY must be true, false, the number of proxies (1 to 99), or the name of a header with a hyphen, ' +
+        'such as Fly-Client-IP',
+    )
+  }
+  return lower
+}
+
 /**
  * Reads the configuration.
  *
@@ -191,7 +210,7 @@ export const loadConfig = (variables: Variables = process.env): Config => {
     signupEnabled: read.boolean('SIGNUP_ENABLED', true),
     tokenTtlSeconds: read.integer('TOKEN_TTL_SECONDS', 86_400, 1, 31_536_000),
     authRateLimit: read.integer('AUTH_RATE_LIMIT', 20, 1, 1_000_000),
-    trustProxy: read.boolean('TRUST_PROXY', false),
+    trustProxy: parseTrustProxy(get('TRUST_PROXY') ?? 'false', problems),
     corsOrigins: parseOrigins(get('CORS_ORIGINS') ?? 'http://localhost:3000', problems),
     validationErrorStatus: read.oneOf('VALIDATION_ERROR_STATUS', '400', ['400', '422']) === '422' ? 422 : 400,
     deleteStatus: read.oneOf('DELETE_STATUS', '204', ['204', '200']) === '200' ? 200 : 204,

@@ -18,7 +18,8 @@ export interface AccountRoutesOptions {
   tokenTtlSeconds: number
   /** Requests a minute from one address to each of the two endpoints. */
   authRateLimit: number
-  trustProxy: boolean
+  /** As {@link clientAddress} takes it. */
+  trustProxy: number | string
 }
 
 const LOGIN_FAILURES = 10

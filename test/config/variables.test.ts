@@ -43,7 +43,7 @@ const DEFAULTS: Config = {
   signupEnabled: true,
   tokenTtlSeconds: 86_400,
   authRateLimit: 20,
-  trustProxy: false,
+  trustProxy: 0,
   corsOrigins: ['http://localhost:3000'],
   validationErrorStatus: 400,
   deleteStatus: 204,
@@ -157,7 +157,7 @@ describe('the configuration', () => {
       signupEnabled: false,
       tokenTtlSeconds: 60,
       authRateLimit: 5,
-      trustProxy: true,
+      trustProxy: 1,
       corsOrigins: ['https://a.example.com', 'http://localhost:5173'],
       validationErrorStatus: 422,
       deleteStatus: 200,
@@ -247,7 +247,6 @@ describe('a boolean', () => {
     ['SIGNUP_ENABLED', 'signupEnabled'],
     ['SERVER_TIMING', 'serverTiming'],
     ['MIGRATE_ON_START', 'migrateOnStart'],
-    ['TRUST_PROXY', 'trustProxy'],
     ['DATABASE_PREPARE', 'databasePrepare'],
   ]
 
@@ -403,6 +402,39 @@ describe('JWKS_URL', () => {
   )
 })
 
+describe('TRUST_PROXY', () => {
+  test.each([
+    ['false', 0],
+    ['true', 1],
+    ['1', 1],
+    ['2', 2],
+    ['99', 99],
+    ['Fly-Client-IP', 'fly-client-ip'],
+    ['CF-Connecting-IP', 'cf-connecting-ip'],
+    ['X-Real-IP', 'x-real-ip'],
+  ])('is a number of proxies or a header: %s', (TRUST_PROXY, trustProxy) => {
+    expect(loadConfig({ TRUST_PROXY }).trustProxy).toBe(trustProxy)
+  })
+
+  const problem =
+    'TRUST_PROXY must be true, false, the number of proxies (1 to 99), or the name of a header with a hyphen, ' +
+    'such as Fly-Client-IP'
+  test.each([
+    ['yes', problem],
+    ['TRUE', problem],
+    ['0', problem],
+    ['-1', problem],
+    ['1.5', problem],
+    ['100', problem],
+    ['Forwarded', problem],
+    ['X-Real-IP, CF-Connecting-IP', problem],
+    ['127.0.0.1', problem],
+    ['X-Forwarded-For', 'TRUST_PROXY must be true or the number of proxies that append to X-Forwarded-For'],
+  ])('is nothing else, such as %s', (TRUST_PROXY, told) => {
+    expect(problemsOf({ TRUST_PROXY })).toEqual([told])
+  })
+})
+
 describe('CORS_ORIGINS', () => {
   test('is a list with commas', () => {
     expect(
@@ -508,7 +540,7 @@ describe('what is wrong', () => {
     MIGRATE_ON_START: 'wrong-migrate',
     VALIDATION_ERROR_STATUS: 'wrong-status',
     DELETE_STATUS: 'wrong-delete',
-    TRUST_PROXY: 'wrong-proxy',
+    TRUST_PROXY: 'wrong',
     MAX_BODY_BYTES: 'wrong-bytes',
     DATABASE_POOL_MAX: 'wrong-pool',
     DATABASE_TIMEOUT_MS: 'wrong-timeout',

@@ -43,7 +43,7 @@ const accountApi = (api: Api): AccountApi => {
 
 /** The app behind a proxy that it trusts, so that each request can have an address of its own. */
 export const accountsOn = (engine: Engine, overrides: Partial<Config> = {}): AccountApi =>
-  accountApi(apiOn(engine, { trustProxy: true, ...overrides }))
+  accountApi(apiOn(engine, { trustProxy: 1, ...overrides }))
 
 /**
  * Gives the tests of this file more time than the default of 5 s, which would measure the machine: a hash of
@@ -58,7 +58,7 @@ export const describeAccounts = (
   overrides: Partial<Config> = {},
 ): void => {
   allowSlowHashes()
-  describeApi(title, (api) => define(accountApi(api)), { trustProxy: true, ...overrides })
+  describeApi(title, (api) => define(accountApi(api)), { trustProxy: 1, ...overrides })
 }
 
 /** Bcrypt's cheapest: for accounts whose making is not the point. */
