@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, mock, spyOn, test } from 'bun:test'
+import { userRepository } from '../../src/auth/repository.ts'
+import { unavailable } from '../../src/errors.ts'
 import {
   accountsOn,
   describeAccounts,
@@ -145,6 +147,27 @@ describeAccounts('a stored hash', ({ logIn, engine }) => {
     expect((await logIn({ email, password: PASSWORD }, { from })).status).toBe(200)
     expect(await stored()).toBe(strong)
     expect((await logIn({ email, password: WRONG_PASSWORD }, { from })).status).toBe(401)
+  })
+
+  test('stays when there is no time to replace it, and the login succeeds', async () => {
+    const { email } = await storeAccount(engine, { cost: 4 })
+    const [before] = await storedUsers(engine, email)
+    const hash = spyOn(Bun.password, 'hash').mockRejectedValue(unavailable('no time'))
+    expect((await logIn({ email, password: PASSWORD })).status).toBe(200)
+    hash.mockRestore()
+    expect(await storedUsers(engine, email)).toEqual(before ? [before] : [])
+    expect((await logIn({ email, password: PASSWORD })).status).toBe(200)
+    expect((await storedUsers(engine, email))[0]?.password_hash).toMatch(/^\$2b\$12\$/)
+  })
+
+  test('is not replaced when it was changed meanwhile: a new password would be lost', async () => {
+    const { id, email } = await storeAccount(engine, { cost: 4 })
+    const users = userRepository(engine.database)
+    const [before] = await storedUsers(engine, email)
+    await users.replaceHash(id, 'the hash of another time', 'a new hash')
+    expect(await storedUsers(engine, email)).toEqual(before ? [before] : [])
+    await users.replaceHash(id, before?.password_hash ?? '', 'a new hash')
+    expect((await storedUsers(engine, email))[0]?.password_hash).toBe('a new hash')
   })
 
   test('that another implementation of bcrypt wrote works', async () => {

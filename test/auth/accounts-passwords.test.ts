@@ -40,6 +40,15 @@ describeAccounts('a password', ({ signUp, logIn, engine, logged }) => {
     expect((await logIn({ email, password: `${first72}1` })).status).toBe(200)
   })
 
+  test('counts beyond bcrypt’s 72 bytes also when it is chosen at signup', async () => {
+    const email = newEmail()
+    const first72 = 'y'.repeat(72)
+    expect((await signUp({ email, password: `${first72}1` })).status).toBe(201)
+    expect((await logIn({ email, password: `${first72}2` })).status).toBe(401)
+    expect((await logIn({ email, password: first72 })).status).toBe(401)
+    expect((await logIn({ email, password: `${first72}1` })).status).toBe(200)
+  })
+
   test('is compared whole and exactly: no case, no white space and no part of it is forgiven', async () => {
     const { email } = await storeAccount(engine)
     const near = ['', ' ', PASSWORD.toUpperCase(), `${PASSWORD} `, ` ${PASSWORD}`, PASSWORD.slice(0, -1)]

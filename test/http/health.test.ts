@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { expect, spyOn, test } from 'bun:test'
 import packageJson from '../../package.json' with { type: 'json' }
 import { unavailable } from '../../src/errors.ts'
 import { apiOn, describeApi } from '../support/api.ts'
@@ -46,8 +46,14 @@ describeApi('health', ({ send, engine }) => {
   })
 })
 
-test('readiness that cannot be found out is 503 within 2 s', async () => {
+test('readiness that cannot be found out is 503 after 2 s', async () => {
   const [engine] = engines()
   const api = apiOn(engine as Engine, {}, { isReady: () => new Promise(() => {}) })
-  expect((await api.send('GET', '/health/ready')).status).toBe(503)
+  const sleep = spyOn(Bun, 'sleep').mockResolvedValue(undefined)
+  try {
+    expect((await api.send('GET', '/health/ready')).status).toBe(503)
+    expect(sleep.mock.calls).toEqual([[2000]])
+  } finally {
+    sleep.mockRestore()
+  }
 })

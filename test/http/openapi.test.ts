@@ -66,6 +66,30 @@ describeApi('GET /openapi.json', ({ app, send }) => {
     ])
   })
 
+  test('tells which operations need a token, and which a body', async () => {
+    const { json } = await send('GET', '/openapi.json')
+    expect(json.components.securitySchemes.bearer).toMatchObject({ type: 'http', scheme: 'bearer' })
+    type Needs = { security?: object[]; requestBody?: { required?: boolean } }
+    const operations = Object.entries<Record<string, Needs>>(json.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, needs]) => ({
+        name: `${method.toUpperCase()} ${path}`,
+        ...needs,
+      })),
+    )
+    const withToken = operations.filter(({ security = json.security }) => security?.length > 0)
+    for (const { security = json.security } of withToken) expect(security).toEqual([{ bearer: [] }])
+    const namesOf = (some: typeof operations) => some.map(({ name }) => name).sort()
+    const tasks = [...TASKS('/api/tasks'), ...TASKS('/api/{user_id}/tasks')]
+    expect(namesOf(withToken)).toEqual(tasks.sort())
+
+    const takingBody = operations.filter(({ requestBody }) => requestBody)
+    const optional = takingBody.filter(({ requestBody }) => !requestBody?.required)
+    const isComplete = (name: string) => name.endsWith('/complete')
+    const writes = tasks.filter((name) => /^(POST|PUT|PATCH)/.test(name))
+    expect(namesOf(takingBody)).toEqual([...writes, ...ACCOUNTS].sort())
+    expect(namesOf(optional)).toEqual(writes.filter(isComplete).sort())
+  })
+
   test('is asked for again with its entity tag, and sent compressed to who takes that', async () => {
     const first = await send('GET', '/openapi.json')
     const etag = first.headers.get('etag') ?? ''

@@ -66,7 +66,7 @@ const encodeBody = (body: unknown): { body?: string | Uint8Array<ArrayBuffer>; t
 export const apiOn = (
   engine: Engine,
   overrides: Partial<Config> = {},
-  parts: Partial<Pick<Dependencies, 'database' | 'isReady' | 'accounts'>> = {},
+  parts: Partial<Pick<Dependencies, 'database' | 'isReady' | 'accounts' | 'metrics'>> = {},
 ): Api => {
   const lines: Record<string, unknown>[] = []
   const log = createLog({

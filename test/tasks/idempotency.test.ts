@@ -107,6 +107,19 @@ describeForms('Idempotency-Key', (api, tasksOf) => {
     expect(await countTasks(user)).toBe(1)
   })
 
+  test('a description of nothing is another than an empty one', async () => {
+    for (const [one, other] of [
+      [null, ''],
+      ['', null],
+      ['', undefined],
+      ['null', null],
+    ]) {
+      const [user, key] = [newUserId(), newKey()]
+      expect((await post(user, key, { title: 'A', description: one })).status).toBe(201)
+      expectProblem(await post(user, key, { title: 'A', description: other }), reused(tasksOf(user)))
+    }
+  })
+
   test('of different bodies at the same time one wins', async () => {
     const [user, key] = [newUserId(), newKey()]
     const answers = await Promise.all(

@@ -43,19 +43,22 @@ describeForms('somebody else’s task', (api, tasksOf) => {
     const first = await makeTask(api, { user: other, status: 'completed' })
     await makeTask(api, { user: other })
     const user = newUserId()
-    const mine = await makeTask(api, { user, tasksOf })
+    const done = await makeTask(api, { user, tasksOf, status: 'completed' })
+    const open = await makeTask(api, { user, tasksOf })
+    const both = [open.task, done.task]
     const cursor = nextOf(await send('GET', '/api/tasks?limit=1', { as: other })) ?? ''
-    for (const query of [
-      '',
-      '?status=completed',
-      '?completed=false',
-      `?user_id=${other}`,
-      `?user_id[]=${other}&userId=${other}`,
-      cursor.slice(cursor.indexOf('?')),
-    ]) {
+    // The other's cursor, whose place is before all of mine.
+    await send('DELETE', first.path, { as: other })
+    for (const [query, tasks] of [
+      ['', both],
+      ['?status=completed', [done.task]],
+      ['?completed=false', [open.task]],
+      [`?user_id=${other}`, both],
+      [`?user_id[]=${other}&userId=${other}`, both],
+      [cursor.slice(cursor.indexOf('?')), []],
+    ] as const) {
       const answer = await send('GET', `${tasksOf(user)}${query}`, { as: user })
-      expect(answer.status).toBe(200)
-      for (const task of answer.json) expect(task).toEqual(mine.task)
+      expect([query, answer.status, answer.json]).toEqual([query, 200, [...tasks]])
     }
     expect(first.task.user_id).toBe(other)
   })

@@ -34,6 +34,17 @@ describeForms('paging through tasks', (api, tasksOf) => {
       expect(await follow(user, `${tasksOf(user)}?limit=${limit}`)).toEqual(ids)
   })
 
+  test('a page has 1,000 tasks where nothing else is asked for', async () => {
+    const user = newUserId()
+    await makeTask(api, { user })
+    await engine.database.run(
+      (sql) => sql`insert into tasks (user_id, title) select ${user}, 'x' from generate_series(1, 1000)`,
+    )
+    const first = await send('GET', tasksOf(user), { as: user })
+    expect(first.json).toHaveLength(1000)
+    expect((await send('GET', nextOf(first) ?? '', { as: user })).json).toHaveLength(1)
+  })
+
   test('also with a filter, and also for tasks made at the very same moment', async () => {
     const user = newUserId()
     const ids: Record<string, number[]> = {}
