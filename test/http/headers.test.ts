@@ -42,7 +42,7 @@ describeApi('the headers of', (api) => {
     databaseStats: engine.database.stats,
     tokenCounts: { remembered: 0, verified: 0, expired: 0, invalid: 0, unavailable: 0 },
   })
-  const { send } = apiOn(engine, { authRateLimit: 1, trustProxy: true }, { metrics })
+  const { send } = apiOn(engine, { authRateLimit: 1, trustProxy: 1 }, { metrics })
 
   const expectHeaders = async (
     request: [method: string, path: string, options?: RequestOptions],
