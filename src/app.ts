@@ -55,6 +55,8 @@ export interface Dependencies {
   accounts: { sign: TokenSigner; limiter: RateLimiter } | undefined
   /** Resolves to whether requests can be served now. */
   isReady: () => Promise<boolean>
+  /** Whether the process is about to end: then each answer is the last of its connection. */
+  isStopping?: () => boolean
   /** What measures requests; without it there is no `/metrics`. */
   metrics?: Metrics | undefined
   log: Log
@@ -67,6 +69,7 @@ export const buildApp = ({
   verifyToken,
   accounts,
   isReady,
+  isStopping = () => false,
   metrics,
   log,
 }: Dependencies) => {
@@ -96,6 +99,7 @@ export const buildApp = ({
     .use(
       answers({
         crossOrigin: crossOrigin(config.corsOrigins, log),
+        isStopping,
         outbox,
         validationErrorStatus: config.validationErrorStatus,
         log,

@@ -195,7 +195,7 @@ export const loadConfig = (variables: Variables = process.env): Config => {
 
   const config: Config = {
     environment,
-    host: get('HOST') ?? '0.0.0.0',
+    host: get('HOST') ?? '::',
     port: read.integer('PORT', 8000, 0, 65535),
     database,
     dataDir: get('DATA_DIR') ?? '.data',

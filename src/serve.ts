@@ -9,6 +9,7 @@ import { createDatabase } from './db/database.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { isMigrated } from './db/migrate.ts'
 import { DatabaseStartError, databaseSource, prepareDatabase } from './db/source.ts'
+import { listen } from './http/listen.ts'
 import { createLog, type Log } from './log.ts'
 
 /** How many statements may wait for each connection before more are refused: a fraction of a second's work. */
@@ -77,24 +78,12 @@ const start = async (config: Config, log: Log) => {
     verifyToken: tokens.verify,
     accounts,
     isReady,
+    isStopping: () => isStopping,
     metrics,
     log,
   })
 
-  app.listen({
-    hostname: config.host,
-    port: config.port,
-    // Two processes on one port would share its requests without a word.
-    reusePort: false,
-    development: false,
-    // Cuts off clients that are slow to send; a request that waits for the database may take its time.
-    idleTimeout: Math.min(255, Math.ceil(config.databaseTimeoutMs / 1000) + 5),
-    // Bodies are measured against MAX_BODY_BYTES after authentication, and not read beyond it.
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-  })
-  const { server } = app
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host
-  log.info(`listening on http://${host}:${server?.port}`, { environment: config.environment })
+  log.info(`listening on http://${listen(app, config)}`, { environment: config.environment })
   log.info(`database: ${source.description}`)
   for (const warning of config.warnings) log.warn(warning)
   if (config.database?.ignored.length)
@@ -111,6 +100,7 @@ const start = async (config: Config, log: Log) => {
       process.exit(1)
     }
     isStopping = true
+    const { server } = app
     log.info(`${signal}: stopping`)
     const timeout = setTimeout(
       () => fail(log, `not stopped within SHUTDOWN_TIMEOUT_MS, cut off: ${server?.pendingRequests} requests`),

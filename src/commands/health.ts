@@ -1,10 +1,10 @@
 import type { Config } from '../config.ts'
 
-/** An address that can be asked, where the service listens on all. */
-const hostOf = (host: string): string => {
-  if (host === '0.0.0.0') return '127.0.0.1'
-  if (host === '::') return '[::1]'
-  return host.includes(':') ? `[${host}]` : host
+/** The addresses that can be asked: one of each family where the service listens on all of both. */
+const addressesOf = (host: string): string[] => {
+  if (host === '::') return ['127.0.0.1', '[::1]']
+  if (host === '0.0.0.0') return ['127.0.0.1']
+  return [host.includes(':') ? `[${host}]` : host]
 }
 
 /**
@@ -12,10 +12,12 @@ const hostOf = (host: string): string => {
  * in an image without curl.
  */
 export const isAlive = async ({ host, port }: Pick<Config, 'host' | 'port'>): Promise<boolean> => {
-  try {
-    const answer = await fetch(`http://${hostOf(host)}:${port}/health`, { signal: AbortSignal.timeout(2000) })
-    return answer.ok
-  } catch {
-    return false
-  }
+  const answers = addressesOf(host).map(async (address) => {
+    const answer = await fetch(`http://${address}:${port}/health`, { signal: AbortSignal.timeout(2000) })
+    if (!answer.ok) throw new Error(`${answer.status}`)
+  })
+  return Promise.any(answers).then(
+    () => true,
+    () => false,
+  )
 }

@@ -11,6 +11,8 @@ import type { ServerTiming } from './server-timing.ts'
 
 export interface AnswerOptions {
   crossOrigin: CrossOrigin
+  /** True when each answer is to be the last of its connection. */
+  isStopping: () => boolean
   outbox: Outbox
   validationErrorStatus: 400 | 422
   log: Log
@@ -26,6 +28,7 @@ export interface AnswerOptions {
  */
 export const answers = ({
   crossOrigin,
+  isStopping,
   outbox,
   validationErrorStatus,
   log,
@@ -38,7 +41,7 @@ export const answers = ({
     .decorate('failure', undefined as AppError | undefined)
     .onRequest(({ request, requestId }) => {
       // Not "return f()": Elysia takes that for a promise, and would wait before every request.
-      const preflight = crossOrigin.preflight(request, requestId)
+      const preflight = crossOrigin.preflight(request, requestId, isStopping())
       return preflight
     })
     .onError({ as: 'global' }, (context) => {
@@ -75,6 +78,7 @@ export const answers = ({
         for (const name in set.headers) headers.set(name, String(set.headers[name]))
         crossOrigin.allowReading(request, headers)
         if (responseValue === undefined) headers.delete('content-type')
+        if (isStopping()) headers.set('connection', 'close')
 
         const durationMs = Math.round((performance.now() - arrivedAt) * 1000) / 1000
         if (timing) headers.set('server-timing', timing.header(durationMs))

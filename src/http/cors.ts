@@ -30,8 +30,10 @@ export const crossOrigin = (origins: readonly string[], log: Log) => {
     /**
      * The answer to a preflight, which needs no token and, for another origin, grants nothing; `undefined` for
      * any other request.
+     *
+     * @param isLast whether its connection is closed after it
      */
-    preflight(request: Request, requestId: string): Promise<Response> | undefined {
+    preflight(request: Request, requestId: string, isLast: boolean): Promise<Response> | undefined {
       if (request.method !== 'OPTIONS' || !request.headers.has('access-control-request-method')) return
       const origin = request.headers.get('origin')
       if (origin === null) return
@@ -50,6 +52,7 @@ export const crossOrigin = (origins: readonly string[], log: Log) => {
         const { headers } = response
         headers.set('vary', 'Origin')
         headers.set('x-request-id', requestId)
+        if (isLast) headers.set('connection', 'close')
         // What a preflight does not name, the plugin grants as "undefined".
         if (!request.headers.has('access-control-request-headers'))
           headers.delete('access-control-allow-headers')

@@ -28,7 +28,7 @@ const KEYS = {
 
 const DEFAULTS: Config = {
   environment: 'development',
-  host: '0.0.0.0',
+  host: '::',
   port: 8000,
   database: undefined,
   dataDir: '.data',
