@@ -13,6 +13,8 @@ export interface Config {
   port: number
   /** The PostgreSQL server, or `undefined` for the embedded database in `dataDir`. */
   database: DatabaseAddress | undefined
+  /** The schema of all tables. */
+  databaseSchema: string
   dataDir: string
   databasePoolMax: number
   databaseTimeoutMs: number
@@ -198,6 +200,7 @@ export const loadConfig = (variables: Variables = process.env): Config => {
     host: get('HOST') ?? '::',
     port: read.integer('PORT', 8000, 0, 65535),
     database,
+    databaseSchema: read.parsed('DATABASE_SCHEMA', parseSchemaName) ?? 'public',
     dataDir: get('DATA_DIR') ?? '.data',
     databasePoolMax: read.integer('DATABASE_POOL_MAX', 10, 1, 1000),
     databaseTimeoutMs: read.integer('DATABASE_TIMEOUT_MS', 5000, 100, 60_000),

@@ -7,7 +7,7 @@ import { createTokenVerifier } from './auth/token.ts'
 import type { Config } from './config.ts'
 import { createDatabase } from './db/database.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
-import { isMigrated } from './db/migrate.ts'
+import { isMigrated } from './db/journal.ts'
 import { DatabaseStartError, databaseSource, prepareDatabase } from './db/source.ts'
 import { listen } from './http/listen.ts'
 import { createLog, type Log } from './log.ts'
@@ -34,6 +34,7 @@ const start = async (config: Config, log: Log) => {
   const { secret, origin } = chooseSecret(config)
   const source = databaseSource(config, log)
   const database = createDatabase({
+    schema: config.databaseSchema,
     connect: source.connect,
     max: source.maxConnections,
     timeoutMs: config.databaseTimeoutMs,
@@ -121,7 +122,11 @@ const start = async (config: Config, log: Log) => {
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 
-  await prepareDatabase(source, { migrateOnStart: config.migrateOnStart, log })
+  await prepareDatabase(source, {
+    schema: config.databaseSchema,
+    migrateOnStart: config.migrateOnStart,
+    log,
+  })
   database.open()
   log.info('ready', { start_ms: Math.round(performance.now()) })
 }

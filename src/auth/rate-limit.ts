@@ -109,6 +109,7 @@ export const sharedRateLimiter = (database: Database): RateLimiter => {
     const limiter = new RateLimiterPostgres({
       storeClient: queryClient(database),
       storeType: 'client',
+      schemaName: database.tables.schema,
       tableName: 'rate_limits',
       tableCreated: true,
       clearExpiredByTimeout: false,

@@ -19,14 +19,14 @@ export interface UserRepository {
   replaceHash(id: string, oldHash: string, newHash: string): Promise<void>
 }
 
-export const userRepository = ({ run }: Database): UserRepository => {
+export const userRepository = ({ run, tables }: Database): UserRepository => {
   const columns = fragment`id, email, created_at`
   return {
     async create(id, email, passwordHash) {
       try {
         const [user] = await run(
           (sql) => sql<[UserReply]>`
-            insert into users (id, email, password_hash) values (${id}, ${email}, ${passwordHash})
+            insert into ${tables.users} (id, email, password_hash) values (${id}, ${email}, ${passwordHash})
             returning ${columns}`,
         )
         return user
@@ -38,8 +38,8 @@ export const userRepository = ({ run }: Database): UserRepository => {
     async findByEmail(email) {
       const [found] = await run(
         (sql) => sql<(UserReply & { password_hash: string })[]>`
-          select ${columns}, password_hash from users
-          where lower(email) = lower(${email}) and password_hash is not null`,
+          select ${columns}, password_hash from ${tables.users}
+          where lower(email collate "C") = lower(${email}::text collate "C") and password_hash is not null`,
       )
       if (!found) return null
       const { password_hash: passwordHash, ...user } = found
@@ -49,7 +49,7 @@ export const userRepository = ({ run }: Database): UserRepository => {
     async replaceHash(id, oldHash, newHash) {
       await run(
         (sql) => sql`
-          update users set password_hash = ${newHash} where id = ${id} and password_hash = ${oldHash}`,
+          update ${tables.users} set password_hash = ${newHash} where id = ${id} and password_hash = ${oldHash}`,
       )
     },
   }

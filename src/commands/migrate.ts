@@ -12,7 +12,7 @@ export const migrateTables = async (config: Config): Promise<void> => {
   for (const warning of config.warnings) log.warn(warning)
   const source = databaseSource(config, log)
   try {
-    await prepareDatabase(source, { migrateOnStart: true, log })
+    await prepareDatabase(source, { schema: config.databaseSchema, migrateOnStart: true, log })
     log.info('the tables are up to date')
   } finally {
     await source.close()

@@ -3,9 +3,12 @@ import { unavailable } from '../errors.ts'
 import { createPool, type Job, type PoolOptions, type Statement } from './pool.ts'
 import { remove } from './remove.ts'
 import { toAppError } from './sqlstate.ts'
+import { type Tables, tablesIn } from './tables.ts'
 
 /** The one way to the database, which bounds how long statements take and how many wait. */
 export interface Database {
+  /** The names of the tables, for statements. */
+  readonly tables: Tables
   /** Lets statements through; until then each is refused, because the service is still starting. */
   open(): void
   /**
@@ -35,6 +38,8 @@ export interface DatabaseStats {
 }
 
 export interface DatabaseOptions extends PoolOptions {
+  /** Where the tables are; `public` when absent. */
+  schema?: string
   /** How long a statement may wait and run. */
   timeoutMs: number
   /** How many statements may wait or run at once; one more is refused. */
@@ -49,7 +54,12 @@ interface Pending extends Job {
 }
 
 /** Makes the database; it connects with the first statement. */
-export const createDatabase = ({ timeoutMs, maxPending, ...options }: DatabaseOptions): Database => {
+export const createDatabase = ({
+  schema = 'public',
+  timeoutMs,
+  maxPending,
+  ...options
+}: DatabaseOptions): Database => {
   const pool = createPool(options)
   let isOpen = false
   let refused = 0
@@ -82,6 +92,7 @@ export const createDatabase = ({ timeoutMs, maxPending, ...options }: DatabaseOp
     pending.reduce((count, job) => (job.owner === owner ? count + 1 : count), 0)
 
   return {
+    tables: tablesIn(schema),
     open() {
       isOpen = true
     },

@@ -1,57 +1,92 @@
 import type { ClientSql } from './client.ts'
-import type { Database } from './database.ts'
-import { migrations } from './migration-files.ts'
-import { errorCode, UNDEFINED_TABLE } from './sqlstate.ts'
-
-/** When the newest migration of this program was made, in milliseconds since 1970: its name in the database. */
-const newestMigration = Math.max(...migrations.map(({ folderMillis }) => folderMillis))
+import { readTableState, type TableState } from './journal.ts'
+import { type Migration, migrations } from './migration-files.ts'
+import { describeNeighbour, findUnreadTasks, type Neighbour } from './neighbours.ts'
+import type { Tables } from './tables.ts'
 
 /** An arbitrary number; what matters is that every replica asks for the same lock. */
 const MIGRATION_LOCK = 7_263_548_190
 
-/** When the newest migration was made that the database has; 0 when it has none. */
-const newestApplied = (sql: ClientSql) =>
-  sql<[{ newest: number }]>`
-    select coalesce(max(created_at), 0)::bigint as newest from drizzle.__drizzle_migrations`
+/** The tables cannot be made, or are not what they should be; the message says what to do. */
+export class MigrationError extends Error {}
 
-const isUpToDate = ([{ newest }]: readonly [{ newest: number }]): boolean => newest >= newestMigration
+/**
+ * Looks at the tables before anything is changed.
+ *
+ * @throws {MigrationError} when a name is taken by something that this service did not make, or a table that it
+ *   made is gone
+ */
+export const checkTables = async (sql: ClientSql, tables: Tables): Promise<TableState> => {
+  const state = await readTableState(sql, tables)
+  if (state.taken.length > 0) throw new MigrationError(describeTaken(tables.schema, state.taken))
+  if (state.missing.length > 0) throw new MigrationError(describeMissing(tables.schema, state.missing))
+  return state
+}
 
-const hasNoTables = (error: unknown): [{ newest: number }] => {
-  if (errorCode(error) === UNDEFINED_TABLE) return [{ newest: 0 }]
-  throw error
+const describeTaken = (schema: string, taken: Neighbour[]): string =>
+  [
+    `Schema ${schema} of the database has what todo-backend did not make, under names that it needs:`,
+    ...taken.map((one) => `  ${describeNeighbour(one)}`),
+    'Nothing was changed. There are three ways on:',
+    '  set DATABASE_SCHEMA, for example to "todo": this service keeps its tables there, beside the others;',
+    '  copy users and tasks out of those tables with the command "import", into such a schema or another database;',
+    '  set DATABASE_URL to another database.',
+  ].join('\n')
+
+const describeMissing = (schema: string, missing: string[]): string =>
+  [
+    `Tables that todo-backend made in schema ${schema} are gone, or others have taken their place: ${missing.join(', ')}.`,
+    'Nothing was changed. Restore them from a backup. To begin with empty tables, drop what is left of them, and the',
+    'table todo_backend_migrations.',
+  ].join('\n')
+
+/** What was done, for the log. */
+export interface MigrationOutcome {
+  made: Migration[]
+  /** Tables of another backend that nothing reads; looked for when the first tables are made. */
+  unread: Neighbour[]
 }
 
 /**
- * Brings the tables up to date, one process at a time, and all or nothing.
+ * Brings the tables up to date, one process at a time, and all or nothing. What was done is recorded in a journal
+ * beside the tables: drizzle's is shared by all programs of a database, and its migrator skips what is older than
+ * the newest row in it, whoever wrote that.
  *
- * What was done is recorded where drizzle's own migrator does, in its form; that takes no lock, and when it loses
- * the connection, the driver's `begin` throws outside of any promise. The lock here lasts as long as the
- * transaction, which also holds behind a pooler in transaction mode.
- *
- * Tables that are up to date are only looked at, so that a service can start on a database that is read-only.
+ * The lock lasts as long as the transaction, which also holds behind a pooler in transaction mode. Tables that are
+ * up to date are only looked at, so that a service can start on a database that is read-only, and with a role that
+ * may not create anything.
  *
  * @param sql one connection, to be destroyed when this fails: the transaction stays open then
+ * @throws {MigrationError} see {@link checkTables}
  */
-export const migrate = async (sql: ClientSql): Promise<void> => {
-  if (isUpToDate(await newestApplied(sql).catch(hasNoTables))) return
+export const migrate = async (sql: ClientSql, tables: Tables): Promise<MigrationOutcome> => {
+  if ((await checkTables(sql, tables)).pending.length === 0) return { made: [], unread: [] }
   await sql`begin`
   await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
-  await sql`create schema if not exists drizzle`
+  const { pending, isTakenOver } = await checkTables(sql, tables)
+  const isFirst = pending.length === migrations.length
+  await createSchema(sql, tables)
+  // The migrations name no schema, so that they can make the tables in any.
+  await sql`select set_config('search_path', quote_ident(${tables.schema}), true)`
   await sql`
-    create table if not exists drizzle.__drizzle_migrations (
-      id serial primary key, hash text not null, created_at bigint
+    create table if not exists ${tables.journal} (
+      hash text primary key, name text not null, applied_at timestamptz not null default now()
     )`
-  const [{ newest }] = await newestApplied(sql)
-  for (const migration of migrations) {
-    if (migration.folderMillis <= newest) continue
-    for (const statement of migration.sql) await sql.unsafe(statement)
-    await sql`
-      insert into drizzle.__drizzle_migrations (hash, created_at)
-      values (${migration.hash}, ${migration.folderMillis})`
+  if (isTakenOver) await record(sql, tables, migrations[0] as Migration)
+  for (const migration of pending) {
+    for (const statement of migration.statements) await sql.unsafe(statement)
+    await record(sql, tables, migration)
   }
+  const unread = isFirst ? await findUnreadTasks(sql) : []
   await sql`commit`
+  return { made: pending, unread }
 }
 
-/** True when the database has the tables this program was written for; one round trip. */
-export const isMigrated = async ({ run }: Database): Promise<boolean> =>
-  isUpToDate(await run(newestApplied, 'readiness'))
+const createSchema = async (sql: ClientSql, { schema }: Tables): Promise<void> => {
+  // "if not exists" would ask for the right to create schemas even where this one exists.
+  const [found] = await sql`select from pg_namespace where nspname = ${schema}`
+  if (!found) await sql`create schema ${sql(schema)}`
+}
+
+const record = (sql: ClientSql, { journal }: Tables, { hash, name }: Migration) =>
+  sql`insert into ${journal} (hash, name) values (${hash}, ${name})`

@@ -1,10 +1,12 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
-import { type Connection, connect, type Endpoint } from './client.ts'
+import { type ClientSql, type Connection, connect, type Endpoint } from './client.ts'
 import { openEmbedded } from './embedded.ts'
-import { migrate } from './migrate.ts'
+import { checkTables, MigrationError, migrate } from './migrate.ts'
+import { describeNeighbour } from './neighbours.ts'
 import { serverSockets } from './socket.ts'
 import { describeRefusal, isTransient } from './sqlstate.ts'
+import { type Tables, tablesIn } from './tables.ts'
 
 /** Where the data are: a PostgreSQL server, or the embedded engine. */
 export interface DatabaseSource {
@@ -73,37 +75,63 @@ export class DatabaseStartError extends Error {}
 const GIVE_UP_AFTER_MS = 30_000
 const TRY_AGAIN_AFTER_MS = 250
 
-const attempt = async (source: DatabaseSource, migrateOnStart: boolean): Promise<void> => {
+/** Connects and sees to the tables; resolves to whether they are up to date. */
+const attempt = async (
+  source: DatabaseSource,
+  tables: Tables,
+  { migrateOnStart, log }: PrepareOptions,
+): Promise<boolean> => {
   const connection = await source.connect()
   try {
-    if (migrateOnStart) await migrate(connection.sql)
+    const { sql } = connection
+    const isUpToDate = migrateOnStart
+      ? await migrateAndTell(sql, tables, log)
+      : (await checkTables(sql, tables)).pending.length === 0
     await connection.end()
+    return isUpToDate
   } catch (error) {
     connection.destroy()
     throw error
   }
 }
 
+const migrateAndTell = async (sql: ClientSql, tables: Tables, log: Log): Promise<true> => {
+  const { made, unread } = await migrate(sql, tables)
+  if (made.length > 0) log.info('migrated', { migrations: made.map(({ name }) => name).join(', ') })
+  for (const table of unread)
+    log.warn(
+      `${describeNeighbour(table)} in schema ${table.schema} looks like the tasks of another backend and is not ` +
+        'read; the command "import" copies them',
+    )
+  return true
+}
+
 /** How {@link prepareDatabase} goes about it. */
 export interface PrepareOptions {
+  /** Where the tables are. */
+  schema: string
   migrateOnStart: boolean
   log: Log
   /** How long a database that cannot be reached is tried; 30 s unless a test is in a hurry. */
   giveUpAfterMs?: number
 }
 
+/** How often the tables are looked at while somebody else is to make them. */
+const LOOK_AGAIN_AFTER_MS = 1000
+
 /**
- * Waits until the database can be used, and brings its tables up to date.
+ * Waits until the database can be used, and brings its tables up to date; without `migrateOnStart`, waits until
+ * somebody else has. No statement is let through before the tables are known to be this service's own.
  *
- * The embedded engine may take as long as it needs to start. A database that cannot be reached is tried for a while; one that refuses is not tried again.
+ * The embedded engine may take as long as it needs to start. A database that cannot be reached is tried for a while;
+ * one that refuses is not tried again.
  *
  * @throws {DatabaseStartError}
  * @throws {EmbeddedDatabaseError}
  */
-export const prepareDatabase = async (
-  source: DatabaseSource,
-  { migrateOnStart, log, giveUpAfterMs = GIVE_UP_AFTER_MS }: PrepareOptions,
-): Promise<void> => {
+export const prepareDatabase = async (source: DatabaseSource, options: PrepareOptions): Promise<void> => {
+  const { schema, log, giveUpAfterMs = GIVE_UP_AFTER_MS } = options
+  const tables = tablesIn(schema)
   await source.started()
   const seconds = giveUpAfterMs / 1000
   let reason = 'no answer'
@@ -112,16 +140,26 @@ export const prepareDatabase = async (
     () => reject(new DatabaseStartError(`The database could not be reached within ${seconds} s: ${reason}`)),
     giveUpAfterMs,
   )
+  let isToldUnreachable = false
+  let isToldOutdated = false
   try {
-    for (let told = false; ; told = true) {
+    for (;;) {
       try {
-        return await Promise.race([attempt(source, migrateOnStart), tooLate])
+        if (await Promise.race([attempt(source, tables, options), tooLate])) return
+        clearTimeout(timer)
+        if (!isToldOutdated)
+          log.warn(`the tables in schema ${schema} are missing or out of date: waiting for the command "migrate"`)
+        isToldOutdated = true
+        await Bun.sleep(LOOK_AGAIN_AFTER_MS)
       } catch (error) {
         if (error instanceof DatabaseStartError) throw error
+        if (error instanceof MigrationError) throw new DatabaseStartError(error.message)
         reason = describeRefusal(error)
         if (!isTransient(error))
           throw new DatabaseStartError(`The database cannot be used: ${reason}`, { cause: error })
-        if (!told) log.warn(`the database cannot be reached yet, trying for ${seconds} s`, { reason })
+        if (!isToldUnreachable)
+          log.warn(`the database cannot be reached yet, trying for ${seconds} s`, { reason })
+        isToldUnreachable = true
         await Promise.race([Bun.sleep(TRY_AGAIN_AFTER_MS), tooLate])
       }
     }

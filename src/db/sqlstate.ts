@@ -74,9 +74,14 @@ export const toAppError = (error: unknown): unknown => {
 export const isServerError = (error: unknown): error is postgres.PostgresError =>
   error instanceof postgres.PostgresError
 
-/** The name of the constraint that a statement violated (class 23), if that is what went wrong. */
+/**
+ * The name of the constraint that a statement violated (class 23), if that is what went wrong. An engine that
+ * distributes tables appends the number of the part in which it happened.
+ */
 export const violatedConstraint = (error: unknown): string | undefined =>
-  isServerError(error) && error.code.startsWith('23') ? error.constraint_name : undefined
+  isServerError(error) && error.code.startsWith('23')
+    ? error.constraint_name?.replace(/_\d{6,}$/, '')
+    : undefined
 
 const REFUSALS: Record<string, string> = {
   '28P01': 'wrong user or password',

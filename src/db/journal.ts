@@ -1,0 +1,95 @@
+import type { ClientSql } from './client.ts'
+import type { Database } from './database.ts'
+import { type Migration, migrations } from './migration-files.ts'
+import { findByName, type Neighbour } from './neighbours.ts'
+import type { Tables } from './tables.ts'
+
+const JOURNAL = 'todo_backend_migrations'
+const JOURNAL_NAMES = [JOURNAL, `${JOURNAL}_pkey`]
+
+const [firstMigration, newestMigration] = [migrations[0] as Migration, migrations.at(-1) as Migration]
+
+/** By which the service's own tables are known from others of the same names. */
+const OWN_CONSTRAINTS = [
+  'idempotency_keys.idempotency_keys_user_id_users_id_fk',
+  'rate_limits.rate_limits_pkey',
+  'tasks.tasks_user_id_id_pk',
+  'tasks.tasks_user_id_users_id_fk',
+  'users.users_pkey',
+]
+
+/** How the tables are, compared with those that this program was written for. */
+export interface TableState {
+  /** Migrations that have not been made, in their order. */
+  pending: Migration[]
+  /** What has a name that a pending migration needs, and was not made by an earlier one. */
+  taken: Neighbour[]
+  /** What the journal says was made and is not there. */
+  missing: string[]
+  /** Whether the tables were made by version 1.0.0, which recorded that in drizzle's journal. */
+  isTakenOver: boolean
+}
+
+const hashesIn = async (sql: ClientSql, tables: Tables): Promise<string[]> => {
+  const rows = await sql<{ hash: string }[]>`select hash from ${tables.journal}`
+  return rows.map(({ hash }) => hash)
+}
+
+/** Whether drizzle's journal, which all programs of a database share, has what version 1.0.0 made. */
+const isInDrizzleJournal = async (sql: ClientSql): Promise<boolean> => {
+  const [journal] = await sql`
+    select from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+    where nspname = 'drizzle' and relname = '__drizzle_migrations'
+      and has_schema_privilege(relnamespace, 'usage') and has_table_privilege(pg_class.oid, 'select')`
+  if (!journal) return false
+  const [own] = await sql`select from drizzle.__drizzle_migrations where hash = ${firstMigration.hash}`
+  return own !== undefined
+}
+
+/** Looks at the tables, and changes nothing. */
+export const readTableState = async (sql: ClientSql, tables: Tables): Promise<TableState> => {
+  const names = [...new Set([...JOURNAL_NAMES, ...migrations.flatMap(({ makes }) => makes)])]
+  const found = await findByName(sql, tables.schema, names)
+  const isThere = (name: string) => found.some((one) => one.name === name)
+
+  const hasJournal = found.some(({ name, kind }) => name === JOURNAL && kind === 'table')
+  const isTakenOver =
+    !hasJournal && firstMigration.makes.every(isThere) && (await isInDrizzleJournal(sql))
+  const applied = hasJournal ? await hashesIn(sql, tables) : isTakenOver ? [firstMigration.hash] : []
+
+  const pending = migrations.filter(({ hash }) => !applied.includes(hash))
+  const own = migrations.filter(({ hash }) => applied.includes(hash)).flatMap(({ makes }) => makes)
+  const wanted = [...(hasJournal ? [] : JOURNAL_NAMES), ...pending.flatMap(({ makes }) => makes)]
+  return {
+    pending,
+    taken: found.filter(({ name }) => wanted.includes(name) && !own.includes(name)),
+    missing: hasJournal ? await missingTables(sql, tables, applied) : [],
+    isTakenOver,
+  }
+}
+
+/** The names of this service's own tables that are not there. */
+const missingTables = async (sql: ClientSql, { schema }: Tables, applied: string[]): Promise<string[]> => {
+  if (!applied.includes(newestMigration.hash)) return []
+  const constraints = await ownConstraints(sql, schema)
+  const there = constraints.map(({ name }) => name)
+  return [...new Set(OWN_CONSTRAINTS.filter((name) => !there.includes(name)).map((name) => name.split('.')[0] ?? ''))]
+}
+
+const ownConstraints = (sql: ClientSql, schema: string) =>
+  sql<{ name: string }[]>`
+    select relname || '.' || conname as name
+    from pg_constraint
+      join pg_class on pg_class.oid = conrelid
+      join pg_namespace on pg_namespace.oid = relnamespace
+    where nspname = ${schema} and relname || '.' || conname = any(string_to_array(${OWN_CONSTRAINTS.join()}, ','))`
+
+/** True when the database has the tables this program was written for, and they are its own; one round trip. */
+export const isMigrated = async ({ run, tables }: Database): Promise<boolean> => {
+  const [state] = await run(
+    (sql) => sql<[{ migrated: boolean }]>`
+      select exists (select from ${tables.journal} where hash = ${newestMigration.hash})
+        and ${OWN_CONSTRAINTS.length} = (select count(*) from (${ownConstraints(sql, tables.schema)}) as own) as migrated`,
+  )
+  return state.migrated
+}

@@ -1,0 +1,93 @@
+import { type ClientSql, fragment } from './client.ts'
+
+/** Something in a schema that has a name; `rows` is `null` for what has none, or none that this user may read. */
+export interface Neighbour {
+  schema: string
+  name: string
+  kind: string
+  rows: number | null
+}
+
+/** By `pg_class.relkind`. https://www.postgresql.org/docs/current/catalog-pg-class.html */
+const KINDS: Record<string, string> = {
+  r: 'table',
+  p: 'partitioned table',
+  f: 'foreign table',
+  v: 'view',
+  m: 'materialized view',
+  S: 'sequence',
+  i: 'index',
+  I: 'index',
+  c: 'type',
+}
+
+const TABLES = ['table', 'partitioned table', 'foreign table']
+
+/** A table that is larger is not counted to its end. */
+const COUNT_UP_TO = 1_000_000
+
+interface Found {
+  schema: string
+  name: string
+  kind: string
+  readable: boolean
+}
+
+const withRows = async (sql: ClientSql, { schema, name, kind, readable }: Found): Promise<Neighbour> => {
+  if (!TABLES.includes(kind) || !readable) return { schema, name, kind, rows: null }
+  const [{ rows }] = await sql<[{ rows: number }]>`
+    select count(*) as rows
+    from (select from ${fragment(schema)}.${fragment(name)} limit ${COUNT_UP_TO}) as counted`
+  return { schema, name, kind, rows }
+}
+
+/** What has one of these names in a schema, whatever it is; tables first. */
+export const findByName = async (
+  sql: ClientSql,
+  schema: string,
+  names: readonly string[],
+): Promise<Neighbour[]> => {
+  const found = await sql<Found[]>`
+    select nspname as schema, relname as name, relkind::text as kind,
+      has_schema_privilege(relnamespace, 'usage') and has_table_privilege(pg_class.oid, 'select') as readable
+    from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+    where nspname = ${schema} and relname = any(string_to_array(${names.join()}, ',')::name[])
+    union all
+    select nspname, typname, 'c', false
+    from pg_type join pg_namespace on pg_namespace.oid = typnamespace
+    where nspname = ${schema} and typname = any(string_to_array(${names.join()}, ',')::name[]) and typrelid = 0 and typelem = 0
+    order by 2`
+  const described = found.map((one) => ({ ...one, kind: KINDS[one.kind] ?? 'relation' }))
+  const rank = ({ kind }: Found) => (TABLES.includes(kind) ? 0 : 1)
+  described.sort((one, other) => rank(one) - rank(other))
+  return Promise.all(described.map((one) => withRows(sql, one)))
+}
+
+/**
+ * Tables that look like another backend's tasks, have rows, and are in no schema of this service's: whoever changes
+ * over from that backend would miss them.
+ */
+export const findUnreadTasks = async (sql: ClientSql): Promise<Neighbour[]> => {
+  const found = await sql<Found[]>`
+    select nspname as schema, relname as name, relkind::text as kind, true as readable
+    from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+    where relname in ('task', 'tasks', 'todo', 'todos') and relkind in ('r', 'p')
+      and nspname !~ '^pg_' and nspname <> 'information_schema'
+      and has_schema_privilege(relnamespace, 'usage') and has_table_privilege(pg_class.oid, 'select')
+      and exists (select from pg_attribute where attrelid = pg_class.oid and attname = 'title')
+      and exists (
+        select from pg_attribute where attrelid = pg_class.oid and attname ~* '^(user|owner|author)(_?id)?$')
+      and not exists (
+        select from pg_class as journal
+        where journal.relnamespace = pg_class.relnamespace and journal.relname = 'todo_backend_migrations')
+    order by 1, 2`
+  const tables = await Promise.all(found.map((one) => withRows(sql, { ...one, kind: 'table' })))
+  return tables.filter(({ rows }) => rows !== 0)
+}
+
+/** For people: `table tasks (5 rows)`. */
+export const describeNeighbour = ({ name, kind, rows }: Neighbour): string => {
+  if (rows === null) return `${kind} ${name}`
+  const count = rows === COUNT_UP_TO ? `${rows} rows or more` : rows === 1 ? '1 row' : `${rows} rows`
+  return `${kind} ${name} (${count})`
+}

@@ -1,0 +1,18 @@
+import { fragment } from './client.ts'
+
+/**
+ * The tables of the service, by the names that statements have for them. They are qualified with the schema: a
+ * search path cannot be relied on, because poolers refuse to set one for a connection (08P01).
+ *
+ * @param schema the name of the schema, as it is, without quotes and dots
+ */
+export const tablesIn = (schema: string) => ({
+  schema,
+  users: fragment(`${schema}.users`),
+  tasks: fragment(`${schema}.tasks`),
+  idempotencyKeys: fragment(`${schema}.idempotency_keys`),
+  rateLimits: fragment(`${schema}.rate_limits`),
+  journal: fragment(`${schema}.todo_backend_migrations`),
+})
+
+export type Tables = ReturnType<typeof tablesIn>
