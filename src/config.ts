@@ -54,6 +54,9 @@ export class ConfigError extends Error {
   }
 }
 
+/** What is wrong with one variable, in words that continue its name. */
+class VariableError extends Error {}
+
 type Variables = Record<string, string | undefined>
 
 /** Reads single variables and gathers what is wrong with them. An empty variable counts as absent. */
@@ -106,7 +109,8 @@ const reader = (variables: Variables) => {
       try {
         return parse(text)
       } catch (error) {
-        problems.push(`${name} ${error instanceof DatabaseUrlError ? error.message : problem}`)
+        const isOurs = error instanceof DatabaseUrlError || error instanceof VariableError
+        problems.push(`${name} ${isOurs ? error.message : problem}`)
         return undefined
       }
     },
@@ -115,6 +119,18 @@ const reader = (variables: Variables) => {
 
 const isLoopbackHost = (hostname: string): boolean =>
   hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+
+/**
+ * The name of a schema, as it is: not folded to lower case, and without quotes.
+ * https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+ */
+const parseSchemaName = (text: string): string => {
+  if (!/^[\p{L}_][\p{L}\p{N}_$-]*$/u.test(text) || Buffer.byteLength(text) > 63)
+    throw new VariableError('must be a name of letters, digits, _, $ and -, at most 63 bytes long')
+  if (/^pg_|^information_schema$/.test(text))
+    throw new VariableError('must not be a schema of PostgreSQL itself')
+  return text
+}
 
 const parseOrigins = (text: string, problems: string[]): string[] => {
   const origins = text

@@ -64,7 +64,7 @@ const start = async (config: Config, log: Log) => {
       : undefined
 
   let isStopping = false
-  const isReady = async () => !isStopping && (await isMigrated(database))
+  const isReady = async () => !isStopping && (await isMigrated(database.run, database.tables))
   const metrics = config.metricsToken
     ? // Loaded only when asked for: prom-client takes a tenth of the start.
       (await import('./http/metrics.ts')).createMetrics({
@@ -122,13 +122,13 @@ const start = async (config: Config, log: Log) => {
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 
-  await prepareDatabase(source, {
+  const isUpToDate = await prepareDatabase(source, {
     schema: config.databaseSchema,
     migrateOnStart: config.migrateOnStart,
     log,
   })
-  database.open()
-  log.info('ready', { start_ms: Math.round(performance.now()) })
+  database.open(isUpToDate)
+  if (isUpToDate) log.info('ready', { start_ms: Math.round(performance.now()) })
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import postgres, { type Options, type Sql } from 'postgres'
+import postgres, { type Options, type PendingQuery, type Row, type Sql } from 'postgres'
 import { hideEnvironmentFromDriver } from '../config.ts'
 import type { Log } from '../log.ts'
 import { passwordOn } from './password.ts'
@@ -62,6 +62,9 @@ export interface Connection {
 const GOODBYE_SECONDS = 1
 
 hideEnvironmentFromDriver()
+
+/** A part of a statement. */
+export type Fragment = PendingQuery<Row[]>
 
 /** Composes parts of statements; nothing is sent with it. */
 export const fragment = postgres({ max: 1 }) as unknown as ClientSql

@@ -1,5 +1,6 @@
 import type { Row } from 'postgres'
 import { unavailable } from '../errors.ts'
+import { isMigrated } from './journal.ts'
 import { createPool, type Job, type PoolOptions, type Statement } from './pool.ts'
 import { remove } from './remove.ts'
 import { toAppError } from './sqlstate.ts'
@@ -9,8 +10,13 @@ import { type Tables, tablesIn } from './tables.ts'
 export interface Database {
   /** The names of the tables, for statements. */
   readonly tables: Tables
-  /** Lets statements through; until then each is refused, because the service is still starting. */
-  open(): void
+  /**
+   * Lets statements through; until then each is refused, because the service is still starting.
+   *
+   * @param isMigrated false when the tables may not be there yet, or may be another program's: then they are looked
+   *   at before each statement, until they are this service's own
+   */
+  open(isMigrated?: boolean): void
   /**
    * Runs one statement and resolves to its rows.
    *
@@ -61,7 +67,9 @@ export const createDatabase = ({
   ...options
 }: DatabaseOptions): Database => {
   const pool = createPool(options)
+  const tables = tablesIn(schema)
   let isOpen = false
+  let areTablesKnown = true
   let refused = 0
   let expired = 0
   // All deadlines are of one length, so this is ordered by them, and one timer for the first serves all.
@@ -91,36 +99,51 @@ export const createDatabase = ({
   const countOf = (owner: string) =>
     pending.reduce((count, job) => (job.owner === owner ? count + 1 : count), 0)
 
+  const send = <T extends readonly Row[]>(
+    statement: Statement<T>,
+    owner: string | undefined,
+    weight: number,
+  ): Promise<T> => {
+    if (pending.length >= maxPending) refuse('too many statements are waiting for the database')
+    // Nobody can have more than there are: counted only when there are many.
+    if (owner !== undefined && pending.length >= maxPendingOfOne && countOf(owner) >= maxPendingOfOne)
+      refuse("too many of one user's statements are waiting for the database")
+    return new Promise<T>((resolve, reject) => {
+      const job: Pending = {
+        statement: statement as unknown as Statement,
+        owner,
+        weight,
+        expiresAt: performance.now() + timeoutMs,
+        resolve(rows) {
+          remove(pending, job)
+          resolve(rows as T)
+        },
+        reject(error) {
+          remove(pending, job)
+          reject(toAppError(error))
+        },
+      }
+      pending.push(job)
+      timer ??= setTimeout(expireOverdue, timeoutMs)
+      pool.add(job)
+    })
+  }
+
+  const lookAtTables = async (): Promise<void> => {
+    areTablesKnown = await isMigrated((statement) => send(statement, undefined, 1), tables)
+    if (!areTablesKnown) throw unavailable('the tables are missing or out of date')
+  }
+
   return {
-    tables: tablesIn(schema),
-    open() {
+    tables,
+    open(isMigrated = true) {
+      areTablesKnown = isMigrated
       isOpen = true
     },
-    run<T extends readonly Row[]>(statement: Statement<T>, owner?: string, weight = 1) {
+    run(statement, owner, weight = 1) {
       if (!isOpen) throw unavailable('the service is starting')
-      if (pending.length >= maxPending) refuse('too many statements are waiting for the database')
-      // Nobody can have more than there are: counted only when there are many.
-      if (owner !== undefined && pending.length >= maxPendingOfOne && countOf(owner) >= maxPendingOfOne)
-        refuse("too many of one user's statements are waiting for the database")
-      return new Promise<T>((resolve, reject) => {
-        const job: Pending = {
-          statement: statement as unknown as Statement,
-          owner,
-          weight,
-          expiresAt: performance.now() + timeoutMs,
-          resolve(rows) {
-            remove(pending, job)
-            resolve(rows as T)
-          },
-          reject(error) {
-            remove(pending, job)
-            reject(toAppError(error))
-          },
-        }
-        pending.push(job)
-        timer ??= setTimeout(expireOverdue, timeoutMs)
-        pool.add(job)
-      })
+      if (areTablesKnown) return send(statement, owner, weight)
+      return lookAtTables().then(() => send(statement, owner, weight))
     },
     stats: () => ({
       running: pending.length - pool.waiting(),

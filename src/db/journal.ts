@@ -53,8 +53,7 @@ export const readTableState = async (sql: ClientSql, tables: Tables): Promise<Ta
   const isThere = (name: string) => found.some((one) => one.name === name)
 
   const hasJournal = found.some(({ name, kind }) => name === JOURNAL && kind === 'table')
-  const isTakenOver =
-    !hasJournal && firstMigration.makes.every(isThere) && (await isInDrizzleJournal(sql))
+  const isTakenOver = !hasJournal && firstMigration.makes.every(isThere) && (await isInDrizzleJournal(sql))
   const applied = hasJournal ? await hashesIn(sql, tables) : isTakenOver ? [firstMigration.hash] : []
 
   const pending = migrations.filter(({ hash }) => !applied.includes(hash))
@@ -73,7 +72,11 @@ const missingTables = async (sql: ClientSql, { schema }: Tables, applied: string
   if (!applied.includes(newestMigration.hash)) return []
   const constraints = await ownConstraints(sql, schema)
   const there = constraints.map(({ name }) => name)
-  return [...new Set(OWN_CONSTRAINTS.filter((name) => !there.includes(name)).map((name) => name.split('.')[0] ?? ''))]
+  return [
+    ...new Set(
+      OWN_CONSTRAINTS.filter((name) => !there.includes(name)).map((name) => name.split('.')[0] ?? ''),
+    ),
+  ]
 }
 
 const ownConstraints = (sql: ClientSql, schema: string) =>
@@ -85,7 +88,7 @@ const ownConstraints = (sql: ClientSql, schema: string) =>
     where nspname = ${schema} and relname || '.' || conname = any(string_to_array(${OWN_CONSTRAINTS.join()}, ','))`
 
 /** True when the database has the tables this program was written for, and they are its own; one round trip. */
-export const isMigrated = async ({ run, tables }: Database): Promise<boolean> => {
+export const isMigrated = async (run: Database['run'], tables: Tables): Promise<boolean> => {
   const [state] = await run(
     (sql) => sql<[{ migrated: boolean }]>`
       select exists (select from ${tables.journal} where hash = ${newestMigration.hash})

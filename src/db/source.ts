@@ -108,20 +108,17 @@ const migrateAndTell = async (sql: ClientSql, tables: Tables, log: Log): Promise
 
 /** How {@link prepareDatabase} goes about it. */
 export interface PrepareOptions {
-  /** Where the tables are. */
-  schema: string
+  /** Where the tables are; `public` when absent. */
+  schema?: string
   migrateOnStart: boolean
   log: Log
   /** How long a database that cannot be reached is tried; 30 s unless a test is in a hurry. */
   giveUpAfterMs?: number
 }
 
-/** How often the tables are looked at while somebody else is to make them. */
-const LOOK_AGAIN_AFTER_MS = 1000
-
 /**
- * Waits until the database can be used, and brings its tables up to date; without `migrateOnStart`, waits until
- * somebody else has. No statement is let through before the tables are known to be this service's own.
+ * Waits until the database can be used, and brings its tables up to date. Resolves to whether they are: without
+ * `migrateOnStart` somebody else may still have to do that.
  *
  * The embedded engine may take as long as it needs to start. A database that cannot be reached is tried for a while;
  * one that refuses is not tried again.
@@ -129,8 +126,8 @@ const LOOK_AGAIN_AFTER_MS = 1000
  * @throws {DatabaseStartError}
  * @throws {EmbeddedDatabaseError}
  */
-export const prepareDatabase = async (source: DatabaseSource, options: PrepareOptions): Promise<void> => {
-  const { schema, log, giveUpAfterMs = GIVE_UP_AFTER_MS } = options
+export const prepareDatabase = async (source: DatabaseSource, options: PrepareOptions): Promise<boolean> => {
+  const { schema = 'public', log, giveUpAfterMs = GIVE_UP_AFTER_MS } = options
   const tables = tablesIn(schema)
   await source.started()
   const seconds = giveUpAfterMs / 1000
@@ -140,26 +137,20 @@ export const prepareDatabase = async (source: DatabaseSource, options: PrepareOp
     () => reject(new DatabaseStartError(`The database could not be reached within ${seconds} s: ${reason}`)),
     giveUpAfterMs,
   )
-  let isToldUnreachable = false
-  let isToldOutdated = false
   try {
-    for (;;) {
+    for (let told = false; ; told = true) {
       try {
-        if (await Promise.race([attempt(source, tables, options), tooLate])) return
-        clearTimeout(timer)
-        if (!isToldOutdated)
-          log.warn(`the tables in schema ${schema} are missing or out of date: waiting for the command "migrate"`)
-        isToldOutdated = true
-        await Bun.sleep(LOOK_AGAIN_AFTER_MS)
+        const isUpToDate = await Promise.race([attempt(source, tables, options), tooLate])
+        if (!isUpToDate)
+          log.warn(`the tables in schema ${schema} are missing or out of date: run the command "migrate"`)
+        return isUpToDate
       } catch (error) {
         if (error instanceof DatabaseStartError) throw error
         if (error instanceof MigrationError) throw new DatabaseStartError(error.message)
         reason = describeRefusal(error)
         if (!isTransient(error))
           throw new DatabaseStartError(`The database cannot be used: ${reason}`, { cause: error })
-        if (!isToldUnreachable)
-          log.warn(`the database cannot be reached yet, trying for ${seconds} s`, { reason })
-        isToldUnreachable = true
+        if (!told) log.warn(`the database cannot be reached yet, trying for ${seconds} s`, { reason })
         await Promise.race([Bun.sleep(TRY_AGAIN_AFTER_MS), tooLate])
       }
     }

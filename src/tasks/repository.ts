@@ -1,6 +1,7 @@
-import { type ClientSql, fragment } from '../db/client.ts'
+import { type ClientSql, type Fragment, fragment } from '../db/client.ts'
 import type { Database } from '../db/database.ts'
 import type { Statement } from '../db/pool.ts'
+import { violatedConstraint } from '../db/sqlstate.ts'
 import type { NewTask, TaskChange, TaskFilter, TaskReply, TaskStatus } from './schema.ts'
 
 /** The versions of a task, as in `updated_at`, that a change is allowed on: any, some, or all but some. */
@@ -37,6 +38,9 @@ export interface TaskRepository {
 /** What is read of a task: the rest of a reply is known, or follows from the status. */
 type Row = Omit<TaskReply, 'user_id' | 'completed'>
 
+/** What the database decides about a new task. */
+type Made = Pick<Row, 'id' | 'created_at'>
+
 const toReply = (
   userId: string,
   { id, title, description, status, created_at, updated_at }: Row,
@@ -51,16 +55,31 @@ const toReply = (
   updated_at,
 })
 
-export const taskRepository = ({ run }: Database): TaskRepository => {
+/** How many users are remembered to be in the database: about 5 MB. */
+const KNOWN_USERS = 50_000
+
+/**
+ * The statements stay within what an engine takes that distributes `tasks` and `idempotency_keys` by `user_id`
+ * (Citus): each names one user, and nothing volatile, or that depends on a setting of the session, is made of a
+ * column in an `update`. https://docs.citusdata.com/en/stable/develop/reference_dml.html
+ *
+ * @param now milliseconds since 1970
+ */
+export const taskRepository = ({ run, tables }: Database, now: () => number): TaskRepository => {
+  const { tasks, users, idempotencyKeys } = tables
   const columns = fragment`id, title, description, status, created_at, updated_at`
-  const newestFirst = fragment`order by created_at desc, id desc`
-  // Later than the last change even when the clock is not.
-  const later = fragment`greatest(clock_timestamp(), updated_at + interval '1 microsecond')`
-  // Keys are kept for a day; later keyed requests sweep the expired ones, two at a time.
-  const isExpired = fragment`kept.created_at < now() - interval '24 hours'`
+  // The order of ids is the order of creation.
+  const newestFirst = fragment`order by id desc`
+  // Keys are kept for a day; later keyed requests of the user sweep the expired ones, two at a time.
+  const isExpired = fragment`created_at < now() - interval '24 hours'`
   const reopened = fragment`case when completed then 'pending' else status end`
   const [title, description, status] = [fragment`title`, fragment`description`, fragment`status`]
   const nothing = fragment``
+
+  /** The time of a change: later than the last one even when the clock is not. */
+  const later = () => fragment`
+    greatest(${new Date(now()).toISOString()},
+             ((updated_at at time zone 'UTC') + interval '1 microsecond') at time zone 'UTC')`
 
   const times = (versions: readonly string[]) =>
     fragment`(string_to_array(${versions.join()}, ',')::timestamptz[])`
@@ -73,81 +92,130 @@ export const taskRepository = ({ run }: Database): TaskRepository => {
 
   /** The first row as a reply. */
   const one = async (userId: string, statement: Statement<Row[]>): Promise<TaskReply | null> => {
-    const [row] = await run(statement)
+    const [row] = await run(statement, userId)
     return row ? toReply(userId, row) : null
+  }
+
+  const known = new Set<string>()
+
+  /**
+   * Runs a statement that needs the user to be in the database. One who is not known to be there is put there by
+   * it, as part of a `with`; one who has been erased meanwhile is found out about by the foreign key.
+   */
+  const runForUser = async <T extends Made>(
+    userId: string,
+    statement: (sql: ClientSql, owner: Fragment | undefined) => ReturnType<Statement<[T]>>,
+  ): Promise<T> => {
+    const owner = fragment`owner as (insert into ${users} (id) values (${userId}) on conflict do nothing)`
+    if (known.has(userId))
+      try {
+        return (await run((sql) => statement(sql, undefined), userId))[0]
+      } catch (error) {
+        if (violatedConstraint(error) !== 'tasks_user_id_users_id_fk') throw error
+      }
+    const [row] = await run((sql) => statement(sql, owner), userId)
+    if (known.size >= KNOWN_USERS) known.clear()
+    known.add(userId)
+    return row
+  }
+
+  /** What a key stands for, or `null` when it is free: never used, or so long ago that it is forgotten now. */
+  const recall = async (
+    userId: string,
+    { key, fingerprint }: Idempotency,
+  ): Promise<(Made & { same: boolean }) | null> => {
+    const [kept] = await run(
+      (sql) => sql<(Made & { same: boolean; expired: boolean })[]>`
+        select task_id as id, created_at, fingerprint = ${fingerprint} as same, ${isExpired} as expired
+        from ${idempotencyKeys} where user_id = ${userId} and key = ${key}`,
+      userId,
+    )
+    if (!kept?.expired) return kept ?? null
+    await run(
+      (sql) =>
+        sql`delete from ${idempotencyKeys} where user_id = ${userId} and key = ${key} and ${isExpired}`,
+      userId,
+    )
+    return null
   }
 
   return {
     find: (userId, id) =>
-      one(userId, (sql) => sql`select ${columns} from tasks where id = ${id} and user_id = ${userId}`),
+      one(userId, (sql) => sql`select ${columns} from ${tasks} where user_id = ${userId} and id = ${id}`),
 
     async list(userId, { statuses, limit, after }) {
-      const place = after ? fragment`and (created_at, id) < (${after.created_at}, ${after.id})` : nothing
+      const place = after === undefined ? nothing : fragment`and id < ${after}`
       const page = fragment`${newestFirst} limit ${limit + 1}`
       const ofStatus = (sql: ClientSql, wanted: TaskStatus) =>
-        sql<Row[]>`select ${columns} from tasks
+        sql<Row[]>`select ${columns} from ${tasks}
                    where user_id = ${userId} and status = ${wanted} ${place} ${page}`
       const [first, second, third] = statuses
-      if (first === undefined) return []
-      const rows = await run<Row[]>((sql) =>
-        third !== undefined
-          ? sql`select ${columns} from tasks where user_id = ${userId} ${place} ${page}`
-          : second === undefined
-            ? ofStatus(sql, first)
-            : // Two scans of the index, merged: with "in" all of the user's tasks would have to be sorted.
-              sql`(${ofStatus(sql, first)}) union all (${ofStatus(sql, second)}) ${page}`,
-      )
+      const rows = await run<Row[]>((sql) => {
+        // Asked for all the same: a database that cannot answer must not look like one without tasks.
+        if (first === undefined) return sql`select ${columns} from ${tasks} where user_id = ${userId} limit 0`
+        if (second === undefined) return ofStatus(sql, first)
+        if (third !== undefined)
+          return sql`select ${columns} from ${tasks} where user_id = ${userId} ${place} ${page}`
+        // Two scans of the index, merged: with "in" all of the user's tasks would have to be sorted.
+        return sql`(${ofStatus(sql, first)}) union all (${ofStatus(sql, second)}) ${page}`
+      }, userId)
       return rows.map((row) => toReply(userId, row))
     },
 
     async create(userId, task) {
-      const [row] = await run(
-        (sql) => sql<[Row]>`
-          with owner as (insert into users (id) values (${userId}) on conflict do nothing)
-          insert into tasks (user_id, title, description, status)
+      const row = await runForUser(
+        userId,
+        (sql, owner) => sql<[Row]>`
+          ${owner ? fragment`with ${owner}` : nothing}
+          insert into ${tasks} (user_id, title, description, status)
           values (${userId}, ${task.title}, ${task.description}, ${task.status})
           returning ${columns}`,
       )
       return toReply(userId, row)
     },
 
-    async createOnce(userId, task, { key, fingerprint }) {
-      // One statement, so that of two at the same moment one waits for the other at the key and finds its task.
-      // The task's number and time are chosen first, and tell afterwards whether the key was free.
-      const [answer] = await run(
-        (sql) => sql<[{ id: number; created_at: string; same: boolean }]>`
-          with owner as (insert into users (id) values (${userId}) on conflict do nothing),
-          expired as (
-            delete from idempotency_keys
-            where (user_id, key) in (
-              select user_id, key from idempotency_keys as kept
-              where ${isExpired} and not (user_id = ${userId} and key = ${key})
-              order by created_at limit 2 for update skip locked
-            )
-          ),
-          proposed as materialized (
-            select nextval(pg_get_serial_sequence('tasks', 'id')) as id
-          ),
-          claimed as (
-            insert into idempotency_keys as kept (user_id, key, fingerprint, task_id)
-            select ${userId}, ${key}, ${fingerprint}, id from proposed
-            on conflict (user_id, key) do update
-              set fingerprint = case when ${isExpired} then excluded.fingerprint else kept.fingerprint end,
-                  task_id = case when ${isExpired} then excluded.task_id else kept.task_id end,
-                  created_at = case when ${isExpired} then excluded.created_at else kept.created_at end
-            returning task_id, fingerprint, created_at
-          ),
-          created as (
-            insert into tasks (id, user_id, title, description, status, created_at, updated_at)
-            overriding system value
-            select task_id, ${userId}, ${task.title}, ${task.description}, ${task.status}, created_at, created_at
-            from claimed join proposed on proposed.id = claimed.task_id
-        )
-          select task_id as id, created_at, fingerprint = ${fingerprint} as same from claimed`,
-      )
-      if (!answer.same) return null
-      const { id, created_at } = answer
-      return toReply(userId, { id, ...task, created_at, updated_at: created_at })
+    async createOnce(userId, task, idempotency) {
+      const { key, fingerprint } = idempotency
+      for (;;) {
+        try {
+          // The key's uniqueness undoes the task where there is one already. Of two at the same moment one waits
+          // for the other at the key.
+          const { id, created_at } = await runForUser(
+            userId,
+            (sql, owner) => sql<[Made]>`
+              with ${owner ? fragment`${owner},` : nothing} expired as (
+                delete from ${idempotencyKeys}
+                where user_id = ${userId} and key in (
+                  select key from ${idempotencyKeys}
+                  where user_id = ${userId} and key <> ${key} and ${isExpired}
+                  order by created_at limit 2 for update skip locked
+                )
+              ),
+              created as (
+                insert into ${tasks} (user_id, title, description, status)
+                values (${userId}, ${task.title}, ${task.description}, ${task.status})
+                returning id, created_at
+              ),
+              claimed as (
+                insert into ${idempotencyKeys} (user_id, key, fingerprint, task_id)
+                select ${userId}, ${key}, ${fingerprint}, id from created
+              )
+              select id, created_at from created`,
+          )
+          return toReply(userId, { id, ...task, created_at, updated_at: created_at })
+        } catch (error) {
+          if (violatedConstraint(error) !== 'idempotency_keys_user_id_key_pk') throw error
+        }
+        const kept = await recall(userId, idempotency)
+        if (!kept) continue
+        if (!kept.same) return null
+        return toReply(userId, {
+          ...task,
+          id: kept.id,
+          created_at: kept.created_at,
+          updated_at: kept.created_at,
+        })
+      }
     },
 
     async change(userId, id, wanted, versions) {
@@ -162,14 +230,14 @@ export const taskRepository = ({ run }: Database): TaskRepository => {
       return one(
         userId,
         (sql) => sql`
-          update tasks set
+          update ${tasks} set
             title = ${newTitle},
             description = ${newDescription},
             status = ${newStatus},
             updated_at = case
               when (title, description, status) is distinct from (${newTitle}, ${newDescription}, ${newStatus})
-              then ${later} else updated_at end
-          where id = ${id} and user_id = ${userId} ${atVersion(versions)}
+              then ${later()} else updated_at end
+          where user_id = ${userId} and id = ${id} ${atVersion(versions)}
           returning ${columns}`,
       )
     },
@@ -178,17 +246,18 @@ export const taskRepository = ({ run }: Database): TaskRepository => {
       one(
         userId,
         (sql) => sql`
-          update tasks set
+          update ${tasks} set
             status = case when completed then 'pending' else 'completed' end,
-            updated_at = ${later}
-          where id = ${id} and user_id = ${userId} ${atVersion(versions)}
+            updated_at = ${later()}
+          where user_id = ${userId} and id = ${id} ${atVersion(versions)}
           returning ${columns}`,
       ),
 
     async remove(userId, id, versions) {
       const removed = await run(
         (sql) => sql`
-          delete from tasks where id = ${id} and user_id = ${userId} ${atVersion(versions)} returning id`,
+          delete from ${tasks} where user_id = ${userId} and id = ${id} ${atVersion(versions)} returning id`,
+        userId,
       )
       return removed.length > 0
     },

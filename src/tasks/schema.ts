@@ -211,29 +211,30 @@ export interface TaskFilter {
   /** The statuses wanted: all of them, some, or none. */
   statuses: readonly TaskStatus[]
   limit: number
-  after: TaskCursor | undefined
+  /** Only tasks before this one in the order of lists. */
+  after: number | undefined
 }
 
-/** The place of a task in the order of lists. */
-export interface TaskCursor {
-  created_at: string
-  id: number
+/** Writes a cursor for {@link readListQuery}: the id of the last task of a page. */
+export const formatCursor = ({ id }: { id: number }): string => Buffer.from(`${id}`).toString('base64url')
+
+/** Those of version 1.0.0 have the time of creation before the id. */
+const CURSOR = /^(?:(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{6}Z\/)?([1-9]\d{0,15})$/
+
+const isTime = (text: string): boolean => {
+  const time = new Date(`${text}Z`)
+  return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text) && !text.startsWith('0000')
 }
 
-/** Writes a cursor for {@link readListQuery}. */
-export const formatCursor = ({ created_at, id }: TaskCursor): string =>
-  Buffer.from(`${created_at}/${id}`).toString('base64url')
-
-const parseCursor = (text: string): TaskCursor => {
-  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)\/([1-9]\d{0,15})$/.exec(
-    Buffer.from(text, 'base64url').toString(),
-  )
-  const [, created_at = '', id] = match ?? []
-  const cursor = { created_at, id: Number(id) }
+const parseCursor = (text: string): number => {
+  const decoded = Buffer.from(text, 'base64url')
+  const [, time, digits] = CURSOR.exec(decoded.toString()) ?? []
+  const id = Number(digits)
+  const isGood = Number.isSafeInteger(id) && (time === undefined || isTime(time))
   // Written again it must be the same: decoding overlooks what is not base64.
-  if (Number.isNaN(Date.parse(created_at)) || formatCursor(cursor) !== text)
+  if (!isGood || decoded.toString('base64url') !== text)
     throw new AppError('invalid_request', { errors: [{ field: 'after', message: 'is not a cursor' }] })
-  return cursor
+  return id
 }
 
 /**

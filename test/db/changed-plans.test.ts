@@ -23,7 +23,7 @@ describe.if(findPostgres() !== null)('a migration that changes a type, under loa
       log,
     })
     database.open()
-    const tasks = taskRepository(database)
+    const tasks = taskRepository(database, Date.now)
     const users = Array.from({ length: 12 }, (_, index) => `user ${index}`)
     for (const user of users)
       await tasks.create(user, { title: `of ${user}`, description: null, status: 'pending' })

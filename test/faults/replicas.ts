@@ -66,7 +66,7 @@ async function schemaMigratedAlone(): Promise<string> {
 /** The schema as SQL, and which migrations are noted as done. */
 async function schemaOf({ postgres }: Stage): Promise<string> {
   const dumped = await run([`${findPostgres()}/pg_dump`, '--schema-only', postgres.url()])
-  const done = await postgres.psql('select hash from drizzle.__drizzle_migrations order by id')
+  const done = await postgres.psql('select hash from todo_backend_migrations order by name')
   // Newer versions of pg_dump write a random key around the dump.
   return `${dumped.replace(/^\\(un)?restrict .*$/gm, '')}\n${done}`
 }

@@ -51,7 +51,7 @@ const waitForLine = async (service: Service, text: string): Promise<void> => {
 /** What every start on a new database must have made, once. */
 const schemaOf = (postgres: PostgresServer, url: string) =>
   postgres.psql(
-    `select count(*) from drizzle.__drizzle_migrations;
+    `select count(*) from todo_backend_migrations;
      select string_agg(tablename, ',' order by tablename) from pg_tables where schemaname = 'public'`,
     new URL(url).pathname.slice(1),
   )
@@ -204,7 +204,7 @@ describeServer('a service on a PostgreSQL server', () => {
     async () => {
       const DATABASE_URL = await postgres.createDatabase()
       await using service = await start({ DATABASE_URL, MIGRATE_ON_START: 'false' })
-      await waitForLine(service, 'ready start_ms')
+      await waitForLine(service, 'run the command "migrate"')
       const alice = clientFor(service.url, 'alice')
       expect(await statusOf(`${service.url}/health`)).toBe(200)
       expect(await statusOf(`${service.url}/health/ready`)).toBe(503)
