@@ -78,7 +78,13 @@ export const buildApp = ({
   const guard = authGuard(timing?.verifyToken(verifyToken) ?? verifyToken)
   const body = jsonBody(config.maxBodyBytes)
   const outbox = createOutbox(UNSENT)
-  const options = { tasks: taskRepository(database, Date.now), outbox, guard, body, deleteStatus: config.deleteStatus }
+  const options = {
+    tasks: taskRepository(database, Date.now),
+    outbox,
+    guard,
+    body,
+    deleteStatus: config.deleteStatus,
+  }
 
   let allowedMethods = (_path: string): string[] => []
   const documented = (): AnyElysia => app

@@ -62,17 +62,14 @@ describeAccounts(
       expect(await failTimes(api, 1, `U${email.slice(1)}`, from)).toEqual([429])
     })
 
-    test('are counted for an account whatever letters the database takes for the same', async () => {
+    test('are counted for an account whatever the case of its email, which is not that of one that only looks like it', async () => {
       const { email } = await storeAccount(engine, { email: `kiki-${newEmail()}` })
       const from = newAddress()
       expect(await failTimes(api, FAILURES, email, from)).toEqual(Array(FAILURES).fill(401))
-      const { run } = engine.database
-      // A dotted capital I and a Kelvin sign: for most locales, i and k are their small letters.
-      for (const lookalike of [email.replace('i', '\u0130'), email.replace('k', '\u212a')]) {
-        const [row] = await run((sql) => sql`select lower(${lookalike}) = lower(${email}) as same`)
-        const { status } = await logIn({ email: lookalike, password: PASSWORD }, { from })
-        expect(status).toBe(row?.same ? 429 : 401)
-      }
+      expect((await logIn({ email: email.toUpperCase(), password: PASSWORD }, { from })).status).toBe(429)
+      // A dotted capital I and a Kelvin sign: in some locales i and k are their small letters.
+      for (const lookalike of [email.replace('i', '\u0130'), email.replace('k', '\u212a')])
+        expect((await logIn({ email: lookalike, password: PASSWORD })).status).toBe(401)
     })
 
     test('do not affect another address, nor another email from the same one', async () => {
