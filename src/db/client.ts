@@ -49,6 +49,10 @@ export interface ConnectOptions {
 export interface Connection {
   /** Sends statements over it, any number at a time; they are answered in turn. */
   readonly sql: ClientSql
+  /** Whether the server takes no writes: a standby, or `default_transaction_read_only`. */
+  readonly isReadOnly: boolean
+  /** Why its answers are not to be passed on any more, and it is not to be used; usually there is no reason. */
+  readonly doubt: string | undefined
   /** Resolves when it is closed, for whatever reason. What was not answered by then never will be. */
   readonly closed: Promise<unknown>
   /** Asks the server to cancel the statement that runs, if it can; resolves when the server has dealt with it. */
@@ -65,6 +69,17 @@ hideEnvironmentFromDriver()
 
 /** A part of a statement. */
 export type Fragment = PendingQuery<Row[]>
+
+/** What a server tells by itself from PostgreSQL 14 on, with the first answer after a change. */
+const READ_ONLY_PARAMETERS = ['default_transaction_read_only', 'in_hot_standby']
+
+/**
+ * True for the warning of a commit that did not wait for the synchronous standby, because it was cancelled: the
+ * write is answered as a success, and a failover loses it. The text is in the server's language.
+ */
+const isUnconfirmedCommit = ({ code, routine, message }: postgres.Notice): boolean =>
+  code === '01000' &&
+  (routine === 'SyncRepWaitForLSN' || /^canceling wait for synchronous replication/.test(message ?? ''))
 
 /** Composes parts of statements; nothing is sent with it. */
 export const fragment = postgres({ max: 1 }) as unknown as ClientSql
@@ -99,13 +114,30 @@ export const connect = async (endpoint: Endpoint, options: ConnectOptions): Prom
   if (socket.destroyed) throw new ConnectionError('CONNECTION_CLOSED')
   const lost = closed.then(() => Promise.reject(new ConnectionError('CONNECTION_CLOSED')))
   let isUsed = false
+  let isReadOnly: boolean | undefined
+  let doubt: string | undefined
+
+  const reported: Record<string, string> = {}
+  const onparameter = (name: string, value: string) => {
+    if (!READ_ONLY_PARAMETERS.includes(name)) return
+    reported[name] = value
+    if (isReadOnly === undefined) return
+    isReadOnly = Object.values(reported).includes('on')
+    if (isReadOnly) doubt ??= 'the server has become read-only'
+  }
+
+  const onnotice = (notice: postgres.Notice) => {
+    const { severity, code, message } = notice
+    if (isUnconfirmedCommit(notice)) doubt ??= 'a write did not wait for the standby'
+    log.debug('notice from the database', { severity, sqlstate: code, notice: message })
+  }
 
   const sql = postgres({
     types,
     fetch_types: false,
     transform: { undefined: null },
-    onnotice: ({ severity, code, message }: postgres.Notice) =>
-      log.debug('notice from the database', { severity, sqlstate: code, notice: message }),
+    onnotice,
+    onparameter,
     socket: async () => {
       if (isUsed) throw new ConnectionError('CONNECTION_CLOSED')
       isUsed = true
@@ -125,11 +157,19 @@ export const connect = async (endpoint: Endpoint, options: ConnectOptions): Prom
 
   const timer = setTimeout(() => socket.destroy(new ConnectionError('CONNECT_TIMEOUT')), timeoutMs)
   try {
-    const { state } = await Promise.race([sql`select 1`.simple(), lost])
+    const first = sql<[{ transaction_read_only: string }]>`show transaction_read_only`.simple()
+    const answer = await Promise.race([first, lost])
+    isReadOnly = answer[0].transaction_read_only === 'on'
     return {
       sql,
+      get isReadOnly() {
+        return isReadOnly === true
+      },
+      get doubt() {
+        return doubt
+      },
       closed,
-      cancel: async () => cancel?.(state),
+      cancel: async () => cancel?.(answer.state),
       async end() {
         await sql.end({ timeout: GOODBYE_SECONDS })
         socket.destroy()

@@ -3,8 +3,9 @@ import { unavailable } from '../errors.ts'
 import { createFairQueue, type Owned } from '../fair-queue.ts'
 import type { Log } from '../log.ts'
 import type { ClientSql, Connection } from './client.ts'
+import { createMember, isUnproven, lookForSilent, type Member } from './member.ts'
 import { remove } from './remove.ts'
-import { describeRefusal, errorCode, isServerError } from './sqlstate.ts'
+import { describeRefusal, errorCode, isServerError, READ_ONLY } from './sqlstate.ts'
 
 /** A statement, composed when it is known over which connection it is sent. */
 export type Statement<T extends readonly Row[] = readonly Row[]> = (sql: ClientSql) => PendingQuery<T>
@@ -39,18 +40,6 @@ export interface PoolOptions {
   log: Log
 }
 
-interface Member {
-  connection: Connection
-  /** Sent and not answered yet, in order. */
-  running: Job[]
-  /** Their weight. */
-  load: number
-  /** How many were sent since nothing was running. */
-  withoutRest: number
-  /** Since the last look for connections that are not used. */
-  isUsed: boolean
-}
-
 /**
  * Statements on one connection, when there is no other for them: three wait for a slow one. With one, each would
  * cost a system call of its own, a fifth more CPU time.
@@ -65,6 +54,15 @@ const MAX_WITHOUT_REST = 500
 
 /** How long a connection that is left may take to answer what was sent over it. */
 const GRACE_MS = 1000
+
+/**
+ * How often connections are looked at whether they answer. One that does not for that long is slow, or dead like
+ * those beside it, which only an answer can tell.
+ */
+const LOOK_EVERY_MS = 500
+
+/** After so long without one, the next read-only answer is followed up at once again. */
+const QUIET_MS = 10_000
 
 /** Neon puts a database to sleep after five idle minutes; nothing is gained by holding on to it. */
 const IDLE_MS = 60_000
@@ -89,14 +87,19 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   let opening = 0
   let failures = 0
   let backoff: ReturnType<typeof setTimeout> | undefined
+  /** How often read-only answers were followed up, and when that may be done again. */
+  let followUps = 0
+  let nextFollowUpAt = 0
   let isClosed = false
 
-  const mayOpen = () => connections < max && backoff === undefined && !isClosed
+  /** While the server cannot be reached, one attempt is enough. */
+  const mayOpen = () =>
+    connections < max && backoff === undefined && !isClosed && (failures === 0 || opening === 0)
 
   /** A connection without work takes a statement at once, others only when no further one is to be had. */
-  const takesOneMore = ({ running, load, withoutRest }: Member): boolean =>
+  const takesOneMore = ({ running, load, withoutRest, isSilent }: Member): boolean =>
     running.length === 0 ||
-    (load < MAX_PIPELINED && withoutRest < MAX_WITHOUT_REST && opening === 0 && !mayOpen())
+    (load < MAX_PIPELINED && withoutRest < MAX_WITHOUT_REST && !isSilent && opening === 0 && !mayOpen())
 
   /** The least busy of those that take one more. */
   const nextMember = (): Member | undefined => {
@@ -125,36 +128,77 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   }
 
   const send = (job: Job, member: Member) => {
-    member.withoutRest = member.running.length === 0 ? 1 : member.withoutRest + 1
-    member.running.push(job)
-    member.load += job.weight
+    const { connection, running } = member
+    member.withoutRest = running.length === 0 ? 1 : member.withoutRest + 1
+    member.sent += 1
     member.isUsed = true
+    running.push(job)
+    member.load += job.weight
     const answered = () => {
-      if (!remove(member.running, job)) return
+      if (!remove(running, job)) return
       member.load -= job.weight
+      member.isSilent = false
       if (waiting.size() > 0) dispatch()
-      if (member.running.length === 0 && !members.has(member)) member.connection.end()
+      if (running.length === 0 && !members.has(member)) connection.end()
     }
-    Promise.try(job.statement, member.connection.sql).then(
+    Promise.try(job.statement, connection.sql).then(
       (rows) => {
-        job.resolve(rows)
+        const { doubt, isReadOnly } = connection
+        if (doubt === undefined) job.resolve(rows)
+        else job.reject(unavailable(doubt))
+        if (isReadOnly) followUp(member)
+        else if (doubt !== undefined) leave(member)
         answered()
       },
       (error) => {
+        job.reject(error)
+        if (errorCode(error) === READ_ONLY) followUp(member)
+        else if (connection.doubt !== undefined) leave(member)
         // Errors of the driver's own tell that it has lost count of what is on its way.
         if (!isServerError(error)) {
           members.delete(member)
-          member.connection.destroy()
+          connection.destroy()
         }
-        job.reject(error)
         answered()
       },
     )
   }
 
+  /**
+   * A server that only reads may have lost its place to another one, which new connections lead to. When that is
+   * news, all connections are as old as the server they lead to, and are left. Else the database may be read-only
+   * on purpose: one is replaced now and then, and the others are kept until a new one takes writes.
+   */
+  const followUp = (member: Member) => {
+    if (!members.has(member)) return
+    const { isReadOnly, doubt, closed } = member.connection
+    const isNews = !isReadOnly || doubt !== undefined
+    const now = performance.now()
+    if (!isNews && now < nextFollowUpAt) return
+    if (now > nextFollowUpAt + QUIET_MS) followUps = 0
+    const pauseMs = backoffMs(followUps)
+    followUps += 1
+    nextFollowUpAt = now + pauseMs
+    if (isNews) {
+      log.warn('the database has become read-only, its connections are left')
+      members.forEach(leave)
+      pauseOpening(pauseMs)
+    } else {
+      leave(member)
+      closed.then(() => mayOpen() && open())
+    }
+  }
+
+  const pauseOpening = (ms: number) => {
+    backoff ??= setTimeout(() => {
+      backoff = undefined
+      dispatch()
+    }, ms)
+  }
+
   /** Sends no more over a connection, and closes it when it has answered. */
   const leave = (member: Member) => {
-    members.delete(member)
+    if (!members.delete(member)) return
     if (member.running.length === 0) return member.connection.end()
     const timer = setTimeout(member.connection.destroy, GRACE_MS)
     return member.connection.closed.then(() => clearTimeout(timer))
@@ -171,7 +215,8 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
     if (isClosed) return connection.destroy()
     if (failures > 0) log.info('the database can be reached again')
     failures = 0
-    const member: Member = { connection, running: [], load: 0, withoutRest: 0, isUsed: true }
+    for (const other of members) if (other.connection.isReadOnly && !connection.isReadOnly) leave(other)
+    const member = createMember(connection)
     members.add(member)
     connection.closed.then(() => lost(member))
     dispatch()
@@ -184,10 +229,7 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
     if (backoff === undefined && !isClosed) {
       if (failures === 0) log.warn('the database cannot be reached', { reason: describeRefusal(error) })
       failures += 1
-      backoff = setTimeout(() => {
-        backoff = undefined
-        dispatch()
-      }, backoffMs(failures))
+      pauseOpening(backoffMs(failures))
     }
     if (members.size > 0 || opening > 0) return
     rejectWaiting(unavailable(`no connection to the database: ${errorCode(error)}`, error))
@@ -204,6 +246,32 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
       job.reject(unavailable('the connection to the database was lost'))
     dispatch()
   }
+
+  /** What silenced a connection may have hit those beside it: they are not used before they have answered. */
+  const checkIdle = () => {
+    for (const member of members) if (isUnproven(member)) check(member)
+  }
+
+  const check = (member: Member) => {
+    members.delete(member)
+    const timer = setTimeout(member.connection.destroy, GRACE_MS)
+    const isAlive: Job = {
+      owner: undefined,
+      weight: 1,
+      statement: (sql) => sql<readonly Row[]>`select 1`,
+      resolve() {
+        clearTimeout(timer)
+        if (!isClosed) members.add(member)
+      },
+      reject: () => clearTimeout(timer),
+    }
+    send(isAlive, member)
+  }
+
+  const watch = setInterval(() => {
+    if (lookForSilent(members)) checkIdle()
+    for (const member of members) member.seenSent = member.sent
+  }, LOOK_EVERY_MS).unref()
 
   const sweeper = setInterval(() => {
     for (const member of members) {
@@ -227,10 +295,12 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
       log.warn('a statement took too long, its connection is given up')
       member.connection.cancel()
       leave(member)
+      checkIdle()
     },
     waiting: waiting.size,
     async close() {
       isClosed = true
+      clearInterval(watch)
       clearInterval(sweeper)
       clearTimeout(backoff)
       rejectWaiting(stopping())

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
+import { overlapAttempts } from './attempts.ts'
 import { type ClientSql, type Connection, connect, type Endpoint } from './client.ts'
 import { openEmbedded } from './embedded.ts'
 import { checkTables, MigrationError, migrate } from './migrate.ts'
@@ -43,16 +44,18 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
     const sockets = serverSockets(address)
     return {
       description: `PostgreSQL at ${host}:${port}, database ${database}, sslmode ${sslMode}`,
-      connect: connectTo({
-        openSocket: sockets.open,
-        cancel: sockets.cancel,
-        host,
-        port,
-        database,
-        user,
-        ...(password !== undefined && { password }),
-        parameters: { application_name: 'todo-backend', ...(options && { options }) },
-      }),
+      connect: overlapAttempts(
+        connectTo({
+          openSocket: sockets.open,
+          cancel: sockets.cancel,
+          host,
+          port,
+          database,
+          user,
+          ...(password !== undefined && { password }),
+          parameters: { application_name: 'todo-backend', ...(options && { options }) },
+        }),
+      ),
       maxConnections: config.databasePoolMax,
       async started() {},
       async close() {},

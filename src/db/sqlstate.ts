@@ -41,6 +41,9 @@ const UNAVAILABLE = /^(08...|53...|57014|57P0.|25006|40001|40P01)$/
 /** Values that PostgreSQL could not take: data exceptions, such as a time out of range (22008). */
 const INVALID = /^22...$/
 
+/** A write to a server that only reads. */
+export const READ_ONLY = '25006'
+
 /** A table that is not there: the migrations have not been applied yet. */
 export const UNDEFINED_TABLE = '42P01'
 

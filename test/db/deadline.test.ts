@@ -5,6 +5,7 @@ import { databaseSource } from '../../src/db/source.ts'
 import { AppError } from '../../src/errors.ts'
 import { createLog } from '../../src/log.ts'
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
 
 const log = createLog({ level: 'silent', format: 'json' })
 
@@ -59,7 +60,7 @@ describe.if(findPostgres() !== null)('a statement', () => {
       server.psql(
         `select count(*) from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'`,
       )
-    while ((await running()) !== '0') await Bun.sleep(10)
+    await until(async () => (await running()) === '0')
     expect(stats()).toEqual({ running: 0, waiting: 0, refused: 0, expired: 1 })
   })
 
@@ -89,8 +90,11 @@ describe.if(findPostgres() !== null)('a statement', () => {
     expect(code).toBe('unavailable')
     server.resume()
     let answer: readonly Record<string, unknown>[] | undefined
-    while (!answer) answer = await run((sql) => sql`select 3 as number`).catch(() => undefined)
-    expect([...answer]).toEqual([{ number: 3 }])
+    await until(async () => {
+      answer = await run((sql) => sql`select 3 as number`).catch(() => undefined)
+      return answer !== undefined
+    })
+    expect([...(answer ?? [])]).toEqual([{ number: 3 }])
   })
 
   test('before the database is open is refused, because the service is starting', async () => {

@@ -6,6 +6,7 @@ import { AppError } from '../../src/errors.ts'
 import { createLog } from '../../src/log.ts'
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { until } from '../support/until.ts'
 
 const log = createLog({ level: 'silent', format: 'json' })
 
@@ -80,7 +81,7 @@ describe.if(findPostgres() !== null)('connections', () => {
   test('that are not used are closed, and the next statement opens one', async () => {
     const database = databaseWith({ idleMs: 50 })
     const backend = await backendOf(database)
-    while ((await countOf(`pid = ${backend}`)) > 0) await Bun.sleep(10)
+    await until(async () => (await countOf(`pid = ${backend}`)) === 0)
     expect(await backendOf(database)).not.toBe(backend)
   })
 
@@ -91,7 +92,7 @@ describe.if(findPostgres() !== null)('connections', () => {
       outcomeOf(database.run((sql) => sql`select pg_sleep(0.5), ${number}::int`)),
     )
     const sleeping = `query ~ 'pg_sleep.0.5' and state = 'active' and pid <> pg_backend_pid()`
-    while ((await countOf(sleeping)) < 2) await Bun.sleep(10)
+    await until(async () => (await countOf(sleeping)) === 2)
     await server.psql(`select pg_terminate_backend(min(pid)) from pg_stat_activity where ${sleeping}`)
     const outcomes = await Promise.all(statements)
     expect(outcomes.sort()).toEqual(['answered', 'unavailable: the connection to the database was lost'])
@@ -106,7 +107,7 @@ describe.if(findPostgres() !== null)('connections', () => {
     expect(await outcomeOf(database.run((sql) => sql`select pg_sleep(60)`))).toBe(
       'unavailable: the database did not answer in time',
     )
-    while ((await countOf(`pid = ${backend}`)) > 0) await Bun.sleep(10)
+    await until(async () => (await countOf(`pid = ${backend}`)) === 0)
     expect(await backendOf(database)).not.toBe(backend)
   })
 
@@ -118,7 +119,7 @@ describe.if(findPostgres() !== null)('connections', () => {
       new Set(['unavailable: no connection to the database: ECONNREFUSED']),
     )
     await proxy.pass()
-    while ((await outcomeOf(backendOf(database))) !== 'answered') await Bun.sleep(10)
+    await until(async () => (await outcomeOf(backendOf(database))) === 'answered')
   })
 
   test('that are closed answer what was sent, and leave nothing waiting', async () => {

@@ -7,6 +7,8 @@ export interface TcpProxy {
   url(url: string): string
   /** Forwards everything at once. The state at the start, and the cure of every other. */
   pass(): Promise<void>
+  /** New connections lead to another server; those that exist stay where they are. */
+  repoint(target: { host: string; port: number }): void
   /** Forwards everything `ms` later, in each direction: a round trip takes twice as long. */
   delay(ms: number): void
   /**
@@ -34,7 +36,8 @@ interface Link {
 }
 
 /** A TCP proxy on loopback, with real sockets, that can fail the way a network does. */
-export async function startTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
+export async function startTcpProxy(first: { host: string; port: number }): Promise<TcpProxy> {
+  let target = first
   const port = await freePort()
   const links = new Set<Link>()
   let delayMs = 0
@@ -42,7 +45,7 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   let listener = await listen(port, accept)
 
   function accept(client: Socket): void {
-    const server = connect({ ...target, allowHalfOpen: true, noDelay: true })
+    const server = connect({ host: target.host, port: target.port, allowHalfOpen: true, noDelay: true })
     const link: Link = { client, server, lost: swallowing }
     links.add(link)
     forward(link, client, server)
@@ -106,6 +109,9 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
       return proxied.href
     },
     pass,
+    repoint(next) {
+      target = next
+    },
     delay(ms) {
       delayMs = ms
     },
