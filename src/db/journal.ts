@@ -2,10 +2,9 @@ import type { ClientSql } from './client.ts'
 import type { Database } from './database.ts'
 import { type Migration, migrations } from './migration-files.ts'
 import { findByName, type Neighbour } from './neighbours.ts'
-import type { Tables } from './tables.ts'
+import { JOURNAL_NAME, type Tables } from './tables.ts'
 
-const JOURNAL = 'todo_backend_migrations'
-const JOURNAL_NAMES = [JOURNAL, `${JOURNAL}_pkey`]
+const JOURNAL_NAMES = [JOURNAL_NAME, `${JOURNAL_NAME}_pkey`]
 
 const [firstMigration, newestMigration] = [migrations[0] as Migration, migrations.at(-1) as Migration]
 
@@ -52,7 +51,7 @@ export const readTableState = async (sql: ClientSql, tables: Tables): Promise<Ta
   const found = await findByName(sql, tables.schema, names)
   const isThere = (name: string) => found.some((one) => one.name === name)
 
-  const hasJournal = found.some(({ name, kind }) => name === JOURNAL && kind === 'table')
+  const hasJournal = found.some(({ name, kind }) => name === JOURNAL_NAME && kind === 'table')
   const isTakenOver = !hasJournal && firstMigration.makes.every(isThere) && (await isInDrizzleJournal(sql))
   const applied = hasJournal ? await hashesIn(sql, tables) : isTakenOver ? [firstMigration.hash] : []
 

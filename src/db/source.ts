@@ -5,14 +5,17 @@ import { type ClientSql, type Connection, connect, type Endpoint } from './clien
 import { openEmbedded } from './embedded.ts'
 import { checkTables, MigrationError, migrate } from './migrate.ts'
 import { describeNeighbour } from './neighbours.ts'
+import { checkPrivileges, describeEncoding, explainRefusal, isRefusal } from './refusal.ts'
 import { serverSockets } from './socket.ts'
-import { describeRefusal, isTransient } from './sqlstate.ts'
+import { describeRefusal } from './sqlstate.ts'
 import { type Tables, tablesIn } from './tables.ts'
 
 /** Where the data are: a PostgreSQL server, or the embedded engine. */
 export interface DatabaseSource {
   /** For the first lines of the log; no credentials. */
   description: string
+  /** As whom it connects. */
+  user: string
   connect(): Promise<Connection>
   /** How many connections it takes from one process. */
   maxConnections: number
@@ -44,6 +47,7 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
     const sockets = serverSockets(address)
     return {
       description: `PostgreSQL at ${host}:${port}, database ${database}, sslmode ${sslMode}`,
+      user,
       connect: overlapAttempts(
         connectTo({
           openSocket: sockets.open,
@@ -64,6 +68,7 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
   const embedded = openEmbedded(config.dataDir, log)
   return {
     description: `embedded PostgreSQL in ${config.dataDir}`,
+    user: 'postgres',
     connect: connectTo({ openSocket: embedded.socket, database: 'postgres', user: 'postgres' }),
     // With more, PGlite returns wrong rows (pglite#1046).
     maxConnections: 1,
@@ -87,9 +92,12 @@ const attempt = async (
   const connection = await source.connect()
   try {
     const { sql } = connection
+    const encoding = await describeEncoding(sql)
+    if (encoding) throw new DatabaseStartError(`The database cannot be used: ${encoding}`)
     const isUpToDate = migrateOnStart
       ? await migrateAndTell(sql, tables, log)
       : (await checkTables(sql, tables)).pending.length === 0
+    if (isUpToDate) await checkPrivileges(sql, tables.schema)
     await connection.end()
     return isUpToDate
   } catch (error) {
@@ -151,8 +159,11 @@ export const prepareDatabase = async (source: DatabaseSource, options: PrepareOp
         if (error instanceof DatabaseStartError) throw error
         if (error instanceof MigrationError) throw new DatabaseStartError(error.message)
         reason = describeRefusal(error)
-        if (!isTransient(error))
-          throw new DatabaseStartError(`The database cannot be used: ${reason}`, { cause: error })
+        if (isRefusal(error)) {
+          const refused = { user: source.user, schema, migrateOnStart: options.migrateOnStart }
+          const explained = explainRefusal(error, refused)
+          throw new DatabaseStartError(`The database cannot be used: ${explained}`, { cause: error })
+        }
         if (!told) log.warn(`the database cannot be reached yet, trying for ${seconds} s`, { reason })
         await Promise.race([Bun.sleep(TRY_AGAIN_AFTER_MS), tooLate])
       }

@@ -88,9 +88,7 @@ export const violatedConstraint = (error: unknown): string | undefined =>
 
 const REFUSALS: Record<string, string> = {
   '28P01': 'wrong user or password',
-  '28000': 'wrong user or password, or this user may not connect from here',
   '3D000': 'there is no such database',
-  '42501': 'this user lacks a privilege',
 }
 
 /** Why a database could not be used, for whoever starts the service. */

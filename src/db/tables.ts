@@ -1,5 +1,11 @@
 import { fragment } from './client.ts'
 
+/** The tables that requests read and write. */
+export const TABLE_NAMES = ['users', 'tasks', 'idempotency_keys', 'rate_limits'] as const
+
+/** Where the migrations that were made are recorded; requests only read it. */
+export const JOURNAL_NAME = 'todo_backend_migrations'
+
 /**
  * The tables of the service, by the names that statements have for them. They are qualified with the schema: a
  * search path cannot be relied on, because poolers refuse to set one for a connection (08P01).
@@ -12,7 +18,7 @@ export const tablesIn = (schema: string) => ({
   tasks: fragment(`${schema}.tasks`),
   idempotencyKeys: fragment(`${schema}.idempotency_keys`),
   rateLimits: fragment(`${schema}.rate_limits`),
-  journal: fragment(`${schema}.todo_backend_migrations`),
+  journal: fragment(`${schema}.${JOURNAL_NAME}`),
 })
 
 export type Tables = ReturnType<typeof tablesIn>

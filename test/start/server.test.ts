@@ -169,7 +169,9 @@ describeServer('a service on a PostgreSQL server', () => {
       await postgres.psql('create role reader login password $$only-for-tests$$')
       const { exitCode, log } = await failedStart({ DATABASE_URL: url.replace('todo:', 'reader:') })
       expect(exitCode).toBe(1)
-      expect(log.join('\n')).toContain('The database cannot be used: this user lacks a privilege (42501)')
+      expect(log.join('\n')).toContain(
+        'The database cannot be used: permission denied for schema public (42501): what helps: grant usage, create on schema "public" to "reader";',
+      )
     },
     PATIENCE_MS,
   )

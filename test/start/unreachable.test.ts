@@ -74,7 +74,9 @@ describe('a database that cannot be reached', () => {
     })
     const { failure } = await prepare(`postgres://app:pw@127.0.0.1:${portOf(server)}/todo`, 30_000)
     expect(failure).toBeInstanceOf(DatabaseStartError)
-    expect(failure.message).toBe('The database cannot be used: wrong user or password (28P01)')
+    expect(failure.message).toBe(
+      'The database cannot be used: wrong user or password (28P01): correct them in DATABASE_URL',
+    )
     expect(connections).toBe(4)
   })
 })
