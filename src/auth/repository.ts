@@ -28,6 +28,7 @@ export const userRepository = ({ run, tables }: Database): UserRepository => {
           (sql) => sql<[UserReply]>`
             insert into ${tables.users} (id, email, password_hash) values (${id}, ${email}, ${passwordHash})
             returning ${columns}`,
+          email,
         )
         return user
       } catch (error) {
@@ -40,6 +41,7 @@ export const userRepository = ({ run, tables }: Database): UserRepository => {
         (sql) => sql<(UserReply & { password_hash: string })[]>`
           select ${columns}, password_hash from ${tables.users}
           where lower(email collate "C") = lower(${email}::text collate "C") and password_hash is not null`,
+        email,
       )
       if (!found) return null
       const { password_hash: passwordHash, ...user } = found
@@ -50,6 +52,7 @@ export const userRepository = ({ run, tables }: Database): UserRepository => {
       await run(
         (sql) => sql`
           update ${tables.users} set password_hash = ${newHash} where id = ${id} and password_hash = ${oldHash}`,
+        id,
       )
     },
   }

@@ -104,7 +104,7 @@ export interface paths {
         };
         /**
          * List tasks
-         * @description Newest first. Following `Link: <…>; rel="next"` until there is none visits each task that existed throughout exactly once.
+         * @description Newest first. Following `Link: <…>; rel="next"` until there is none visits each task that existed throughout exactly once. A page may also end before `limit`, with the task with which it passes 1 MiB.
          */
         get: operations["listTasks"];
         put?: never;
@@ -180,7 +180,7 @@ export interface paths {
         };
         /**
          * List tasks
-         * @description Newest first. Following `Link: <…>; rel="next"` until there is none visits each task that existed throughout exactly once.
+         * @description Newest first. Following `Link: <…>; rel="next"` until there is none visits each task that existed throughout exactly once. A page may also end before `limit`, with the task with which it passes 1 MiB.
          */
         get: operations["listTasksOfUser"];
         put?: never;

@@ -45,7 +45,7 @@ export const listTasks = notes(
   'listTasks',
   'List tasks',
   'Newest first. Following `Link: <…>; rel="next"` until there is none visits each task that existed ' +
-    'throughout exactly once.',
+    'throughout exactly once. A page may also end before `limit`, with the task with which it passes 1 MiB.',
   { replies: { 200: { description: 'The tasks', headers: ['Link'], example: [task] } } },
 )
 

@@ -2,6 +2,7 @@ import { type ClientSql, type Fragment, fragment } from '../db/client.ts'
 import type { Database } from '../db/database.ts'
 import type { Statement } from '../db/pool.ts'
 import { violatedConstraint } from '../db/sqlstate.ts'
+import { createPageWeights, PAGE_BYTES, pageLength } from './page.ts'
 import type { NewTask, TaskChange, TaskFilter, TaskReply, TaskStatus } from './schema.ts'
 
 /** The versions of a task, as in `updated_at`, that a change is allowed on: any, some, or all but some. */
@@ -14,12 +15,18 @@ export interface Idempotency {
   fingerprint: Uint8Array
 }
 
+/** Some tasks, in order, and whether there are more after them. */
+export interface TaskPage {
+  tasks: TaskReply[]
+  isLast: boolean
+}
+
 /** The tasks of users. Every function asks for the user, and no statement is without it. */
 export interface TaskRepository {
   /** The task, or `null` when this user has none of that id. */
   find(userId: string, id: number): Promise<TaskReply | null>
-  /** Newest first, at most `filter.limit` and one more, which tells that there are more. */
-  list(userId: string, filter: TaskFilter): Promise<TaskReply[]>
+  /** Newest first, at most `filter.limit`, and no more than make a page. */
+  list(userId: string, filter: TaskFilter): Promise<TaskPage>
   /** Makes a task, and the user with the first one. */
   create(userId: string, task: NewTask): Promise<TaskReply>
   /**
@@ -55,6 +62,9 @@ const toReply = (
   updated_at,
 })
 
+/** So many of the longest tasks are read as they are: not much more than makes a page. */
+const FEW = 32
+
 /** How many users are remembered to be in the database: about 5 MB. */
 const KNOWN_USERS = 50_000
 
@@ -72,6 +82,7 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
   const newestFirst = fragment`order by id desc`
   // Keys are kept for a day; later keyed requests of the user sweep the expired ones, two at a time.
   const isExpired = fragment`created_at < now() - interval '24 hours'`
+  const weights = createPageWeights(now)
   const reopened = fragment`case when completed then 'pending' else status end`
   const [title, description, status] = [fragment`title`, fragment`description`, fragment`status`]
   const nothing = fragment``
@@ -89,6 +100,19 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
       ? fragment`and updated_at = any${times(versions.in)}`
       : fragment`and updated_at <> all${times(versions.notIn)}`
   }
+
+  /**
+   * Of the tasks that a statement finds, those that make a page and one more, as far as sizes in the database tell:
+   * JSON makes nothing shorter. What is beyond is neither sent nor taken out of where long texts are stored.
+   */
+  const endOfPage = (sql: ClientSql, scan: ReturnType<Statement<Row[]>>) => sql<Row[]>`
+    select ${columns} from (
+      select found.*, sum(octet_length(title) + coalesce(octet_length(description), 0))
+        over (${newestFirst} rows between unbounded preceding and 2 preceding) as bytes_before
+      from (${scan}) as found
+    ) as found
+    where bytes_before is null or bytes_before <= ${PAGE_BYTES}
+    ${newestFirst}`
 
   /** The first row as a reply. */
   const one = async (userId: string, statement: Statement<Row[]>): Promise<TaskReply | null> => {
@@ -144,22 +168,32 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
       one(userId, (sql) => sql`select ${columns} from ${tasks} where user_id = ${userId} and id = ${id}`),
 
     async list(userId, { statuses, limit, after }) {
+      // One more than asked for tells that there are more.
       const place = after === undefined ? nothing : fragment`and id < ${after}`
       const page = fragment`${newestFirst} limit ${limit + 1}`
       const ofStatus = (sql: ClientSql, wanted: TaskStatus) =>
         sql<Row[]>`select ${columns} from ${tasks}
                    where user_id = ${userId} and status = ${wanted} ${place} ${page}`
       const [first, second, third] = statuses
-      const rows = await run<Row[]>((sql) => {
+      const scan = (sql: ClientSql) => {
         // Asked for all the same: a database that cannot answer must not look like one without tasks.
-        if (first === undefined) return sql`select ${columns} from ${tasks} where user_id = ${userId} limit 0`
+        if (first === undefined)
+          return sql<Row[]>`select ${columns} from ${tasks} where user_id = ${userId} limit 0`
         if (second === undefined) return ofStatus(sql, first)
         if (third !== undefined)
-          return sql`select ${columns} from ${tasks} where user_id = ${userId} ${place} ${page}`
+          return sql<Row[]>`select ${columns} from ${tasks} where user_id = ${userId} ${place} ${page}`
         // Two scans of the index, merged: with "in" all of the user's tasks would have to be sorted.
-        return sql`(${ofStatus(sql, first)}) union all (${ofStatus(sql, second)}) ${page}`
-      }, userId)
-      return rows.map((row) => toReply(userId, row))
+        return sql<Row[]>`(${ofStatus(sql, first)}) union all (${ofStatus(sql, second)}) ${page}`
+      }
+      const statement = (sql: ClientSql) => (limit > FEW ? endOfPage(sql, scan(sql)) : scan(sql))
+      const rows = await run(statement, userId, weights.of(userId))
+      const found = rows.map((row) => toReply(userId, row))
+      const length = pageLength(found, limit)
+      weights.note(userId, found)
+      return {
+        tasks: length < found.length ? found.slice(0, length) : found,
+        isLast: length === found.length,
+      }
     },
 
     async create(userId, task) {

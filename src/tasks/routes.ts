@@ -81,13 +81,13 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
       async ({ userId, query, request, set }) => {
         const filter = readListQuery(query)
         outbox.admit(userId)
-        const found = await tasks.list(userId, filter)
+        const page = await tasks.list(userId, filter)
         // Again: many may have been let in before the first of them was answered.
         outbox.admit(userId)
-        const last = found[filter.limit - 1]
-        if (found.length <= filter.limit || !last) return found
-        set.headers.link = `<${pathOf(userId)}?${withParameter(request.url, 'after', formatCursor(last))}>; rel="next"`
-        return found.slice(0, filter.limit)
+        const last = page.tasks.at(-1)
+        if (last && !page.isLast)
+          set.headers.link = `<${pathOf(userId)}?${withParameter(request.url, 'after', formatCursor(last))}>; rel="next"`
+        return page.tasks
       },
       {
         query: ListQuery,

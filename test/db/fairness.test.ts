@@ -3,6 +3,8 @@ import { loadConfig } from '../../src/config.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
 import { databaseSource } from '../../src/db/source.ts'
 import { createLog } from '../../src/log.ts'
+import { accountsOn, PASSWORD, storeAccount } from '../support/accounts.ts'
+import { apiOn, describeApi, newUserId } from '../support/api.ts'
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
 
 const log = createLog({ level: 'silent', format: 'json' })
@@ -75,5 +77,42 @@ describe.if(findPostgres() !== null)('between users', () => {
     expect((await database.run((sql) => sql`select 1 as one`, 'modest'))[0]).toEqual({ one: 1 })
     await Promise.all(many)
     expect((await database.run((sql) => sql`select 1 as one`, 'greedy'))[0]).toEqual({ one: 1 })
+  })
+})
+
+describeApi('requests', ({ engine }) => {
+  test('have all their statements sent in the name of their user, or of the account', async () => {
+    const owners = new Set<string | undefined>()
+    const { database } = engine
+    const run: typeof database.run = (statement, owner, ...more) => {
+      owners.add(owner)
+      return database.run(statement, owner, ...more)
+    }
+    const watched = { ...engine, database: { ...database, run } }
+    const { send } = apiOn(watched)
+    const user = newUserId()
+    const headers = { 'idempotency-key': 'a-key', 'if-match': '"x"', 'if-none-match': '"x"' }
+    const { json } = await send('POST', '/api/tasks', { as: user, body: { title: 'A' } })
+    await send('POST', '/api/tasks', { as: user, body: { title: 'A' }, headers })
+    await send('POST', '/api/tasks', { as: user, body: { title: 'A' }, headers })
+    const path = `/api/tasks/${json.id}`
+    for (const [method, at, body] of [
+      ['GET', '/api/tasks', undefined],
+      ['GET', path, undefined],
+      ['PUT', path, { title: 'B' }],
+      ['PATCH', path, { title: 'C' }],
+      ['PATCH', `${path}/complete`, undefined],
+      ['DELETE', path, undefined],
+    ] as const)
+      for (const some of [headers, {}]) await send(method, at, { as: user, body, headers: some })
+    expect([...owners]).toEqual([user])
+
+    owners.clear()
+    const { id, email } = await storeAccount(engine)
+    await accountsOn(watched).logIn({ email, password: PASSWORD })
+    expect(owners).not.toContain(undefined)
+    expect(owners).toContain(email)
+    // Its hash, which was cheap, is replaced.
+    expect(owners).toContain(id)
   })
 })
