@@ -160,6 +160,24 @@ const parseTrustProxy = (text: string, problems: string[]): number | string => {
   return lower
 }
 
+/** Where the service listens. */
+const readListenAddress = ({ get, integer }: ReturnType<typeof reader>): Pick<Config, 'host' | 'port'> => ({
+  host: get('HOST') ?? '::',
+  port: integer('PORT', 8000, 0, 65535),
+})
+
+/**
+ * Reads of the configuration only where the service listens, whatever the rest is like.
+ *
+ * @throws {ConfigError}
+ */
+export const loadListenAddress = (variables: Variables = process.env): Pick<Config, 'host' | 'port'> => {
+  const read = reader(variables)
+  const address = readListenAddress(read)
+  if (read.problems.length > 0) throw new ConfigError(read.problems)
+  return address
+}
+
 /**
  * Reads the configuration.
  *
@@ -213,8 +231,7 @@ export const loadConfig = (variables: Variables = process.env): Config => {
 
   const config: Config = {
     environment,
-    host: get('HOST') ?? '::',
-    port: read.integer('PORT', 8000, 0, 65535),
+    ...readListenAddress(read),
     database,
     databaseSchema: read.parsed('DATABASE_SCHEMA', parseSchemaName) ?? 'public',
     dataDir: get('DATA_DIR') ?? '.data',

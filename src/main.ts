@@ -1,58 +1,124 @@
+import { parseArgs } from 'node:util'
 import { SecretError } from './auth/secret.ts'
-import { ConfigError, loadConfig } from './config.ts'
+import { ConfigError, loadConfig, loadListenAddress } from './config.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { DatabaseStartError } from './db/source.ts'
+import { USAGE } from './usage.ts'
 
 /** The command line: which command, with which arguments. A command gives the exit code; `serve` keeps running. */
 
-const USAGE = `usage: todo-backend                  serves
-       todo-backend migrate          makes or updates the tables
-       todo-backend health           exits with 0 when the service on this machine is alive
-       todo-backend token <user-id>  prints a token for trying the service
-`
+/** The arguments are not understood; the message says why. */
+class UsageError extends Error {}
+
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
+  health: { type: 'boolean' },
+  migrate: { type: 'boolean' },
+  apply: { type: 'boolean' },
+  tasks: { type: 'string' },
+  users: { type: 'string' },
+  'user-id': { type: 'string' },
+} as const
+
+/** @throws {UsageError} */
+const parse = (args: string[]) => {
+  try {
+    return parseArgs({ args, allowPositionals: true, options: OPTIONS })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+type Options = ReturnType<typeof parse>['values']
+
+interface Command {
+  /** What it is called with, if anything; it has to be there. */
+  argument?: string
+  options?: (keyof Options)[]
+  run(argument: string, options: Options): Promise<number | undefined>
+}
 
 const print = (text: string) => process.stdout.write(`${text}\n`)
 
 /** Commands are loaded when they are asked for: serving must not wait for what only others need. */
-const commands: Record<string, (args: string[]) => Promise<number | undefined>> = {
-  async serve() {
+const serve: Command = {
+  async run() {
     await (await import('./serve.ts')).serve(loadConfig())
     return undefined
   },
-  async migrate() {
-    await (await import('./commands/migrate.ts')).migrateTables(loadConfig())
-    return 0
+}
+
+const commands: Record<string, Command> = {
+  migrate: {
+    async run() {
+      await (await import('./commands/migrate.ts')).migrateTables(loadConfig())
+      return 0
+    },
   },
-  async health() {
-    return (await (await import('./commands/health.ts')).isAlive(loadConfig())) ? 0 : 1
+  health: {
+    async run() {
+      return (await (await import('./commands/health.ts')).isAlive(loadListenAddress())) ? 0 : 1
+    },
   },
-  async token([userId]) {
-    if (!userId) return misunderstood()
-    print(await (await import('./commands/token.ts')).tokenFor(userId, loadConfig()))
+  token: {
+    argument: 'user-id',
+    async run(userId) {
+      print(await (await import('./commands/token.ts')).tokenFor(userId, loadConfig()))
+      return 0
+    },
+  },
+}
+
+const help: Command = {
+  async run() {
+    print(USAGE)
     return 0
   },
 }
 
-const misunderstood = (): number => {
-  process.stderr.write(USAGE)
-  return 2
+const version: Command = {
+  async run() {
+    print((await import('./commands/version.ts')).describeVersion())
+    return 0
+  },
 }
 
-const run = async ([name = 'serve', ...args]: string[]): Promise<number | undefined> => {
-  const command = commands[name.replace(/^--(?=health$|migrate$)/, '')]
-  if (!command) return misunderstood()
+/** What is asked for. */
+const understand = ({ values, positionals }: ReturnType<typeof parse>) => {
+  const { help: isHelp, version: isVersion, health, migrate, ...options } = values
+  if (isHelp || isVersion) return { command: isHelp ? help : version, argument: '', options }
+
+  // As options, as version 1.0.0 had them.
+  const words = [...(health ? ['health'] : []), ...(migrate ? ['migrate'] : []), ...positionals]
+  const [name, argument, ...more] = words
+  const command = name === undefined ? serve : Object.hasOwn(commands, name) && commands[name]
+  if (!command) throw new UsageError(`There is no command "${name}"`)
+  const given = Object.keys(options) as (keyof Options)[]
+  const unknown = given.find((option) => !command.options?.includes(option))
+  if (unknown) throw new UsageError(`--${unknown} does not go with ${name ? `"${name}"` : 'serving'}`)
+  if (command.argument && argument === undefined)
+    throw new UsageError(`"${name}" needs a <${command.argument}>`)
+  const surplus = command.argument ? more[0] : argument
+  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one argument too many for "${name}"`)
+  return { command, argument: argument ?? '', options }
+}
+
+const run = async (args: string[]): Promise<number | undefined> => {
   try {
-    return await command(args)
+    const { command, argument, options } = understand(parse(args))
+    return await command.run(argument, options)
   } catch (error) {
     const isExpected =
       error instanceof SecretError ||
       error instanceof EmbeddedDatabaseError ||
       error instanceof DatabaseStartError
-    if (error instanceof ConfigError)
+    if (error instanceof UsageError) process.stderr.write(`${error.message}\n\n${USAGE}\n`)
+    else if (error instanceof ConfigError)
       process.stderr.write(`The configuration is not valid:\n${error.message}\n`)
     else if (isExpected) process.stderr.write(`${error.message}\n`)
     else throw error
-    return 1
+    return error instanceof UsageError ? 2 : 1
   }
 }
 

@@ -10,6 +10,7 @@ import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { isMigrated } from './db/journal.ts'
 import { DatabaseStartError, databaseSource, prepareDatabase } from './db/source.ts'
 import { listen } from './http/listen.ts'
+import { commandLine } from './invocation.ts'
 import { createLog, type Log } from './log.ts'
 
 /** How many statements may wait for each connection before more are refused: a fraction of a second's work. */
@@ -91,7 +92,7 @@ const start = async (config: Config, log: Log) => {
     log.warn('DATABASE_URL has parameters that are ignored', { names: config.database.ignored.join(', ') })
   log.info(`token secret: ${origin}`)
   if (secret !== undefined && config.environment !== 'production')
-    log.info('for a token to try it with: bun run token <user-id>')
+    log.info(`for a token to try it with: ${commandLine('token <user-id>')}`)
   log.flush()
 
   const stop = async (signal: NodeJS.Signals) => {

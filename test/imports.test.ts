@@ -21,7 +21,8 @@ const importsOf = (name: string) => {
 /** What each kind of file may import of ours; the first that fits a file counts. */
 const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/^(main|serve)\.ts$|^commands\//, /./],
-  [/^(errors|log|database-url-mistakes|near-miss|fair-queue|origins)\.ts$/, /^$/],
+  [/^(errors|log|database-url-mistakes|near-miss|fair-queue|origins|invocation)\.ts$/, /^$/],
+  [/^usage\.ts$/, /^invocation\.ts$/],
   [/^database-url\.ts$/, /^database-url-mistakes\.ts$/],
   [/^config\.ts$/, /^(database-url|log|near-miss|origins)\.ts$/],
   [
@@ -41,8 +42,9 @@ const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/^auth\//, /^((errors|fair-queue)\.ts|auth\/common-passwords\.txt)$/],
   [/^docs\//, /^(docs\/.+|http\/problem\.ts|errors\.ts)$/],
   [/^http\//, /^(http\/.+|errors)\.ts$/],
+  [/^transfer\//, /^((transfer|db)\/.+|config|database-url|errors|invocation|log)\.ts$/],
   [/^db\/client\.ts$/, /^((db\/.+|errors|config)\.ts)$/],
-  [/^db\//, /^((db\/.+|errors|fair-queue)\.ts|db\/migrations\/.+)$/],
+  [/^db\//, /^((db\/.+|errors|fair-queue|invocation)\.ts|db\/migrations\/.+)$/],
 ]
 
 /** Which files may import a package, where that is not any. */

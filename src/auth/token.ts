@@ -93,6 +93,11 @@ const UNSECURED = 'eyJhbGciOiJub25lIn0'
 /** Control characters: U+0000–001F and 007F–009F. */
 const CONTROL = /\p{Cc}/u
 
+/** Whether tokens may name a user like this: 1 to 255 characters, none of them a control character. */
+export const isUserId = (id: string): boolean =>
+  // An unpaired surrogate would be stored as U+FFFD, and so be the same user as another.
+  id !== '' && [...id].length <= 255 && !CONTROL.test(id) && id.isWellFormed()
+
 /**
  * The user a token speaks for: its `sub`, or its `user_id` when there is no `sub`. No other claim will do:
  * Better Auth signs cookies and e-mail links with the same secret.
@@ -100,9 +105,7 @@ const CONTROL = /\p{Cc}/u
 const userIdOf = ({ sub, user_id }: JWTPayload & { user_id?: unknown }): string => {
   const id: unknown = sub === undefined ? user_id : sub
   if (typeof id !== 'string') throw refuse('invalid_token', 'no user id')
-  // An unpaired surrogate would be stored as U+FFFD, and so be the same user as another.
-  if (id === '' || [...id].length > 255 || CONTROL.test(id) || !id.isWellFormed())
-    throw refuse('invalid_token', 'unusable user id')
+  if (!isUserId(id)) throw refuse('invalid_token', 'unusable user id')
   return id
 }
 

@@ -1,3 +1,4 @@
+import { commandLine } from '../invocation.ts'
 import type { ClientSql } from './client.ts'
 import { readTableState, type TableState } from './journal.ts'
 import { type Migration, migrations } from './migration-files.ts'
@@ -29,7 +30,7 @@ const describeTaken = (schema: string, taken: Neighbour[]): string =>
     ...taken.map((one) => `  ${describeNeighbour(one)}`),
     'Nothing was changed. There are three ways on:',
     '  set DATABASE_SCHEMA, for example to "todo": this service keeps its tables there, beside the others;',
-    '  copy users and tasks out of those tables with the command "import", into such a schema or another database;',
+    `  copy users and tasks out of those tables (${commandLine('import <source>')}), into such a schema or another database;`,
     '  set DATABASE_URL to another database.',
   ].join('\n')
 

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import { commandLine } from '../invocation.ts'
 import type { Log } from '../log.ts'
 import { overlapAttempts } from './attempts.ts'
 import { type ClientSql, type Connection, connect, type Endpoint } from './client.ts'
@@ -112,7 +113,7 @@ const migrateAndTell = async (sql: ClientSql, tables: Tables, log: Log): Promise
   for (const table of unread)
     log.warn(
       `${describeNeighbour(table)} in schema ${table.schema} looks like the tasks of another backend and is not ` +
-        'read; the command "import" copies them',
+        `read; ${commandLine('import <source>')} copies them`,
     )
   return true
 }
@@ -153,7 +154,7 @@ export const prepareDatabase = async (source: DatabaseSource, options: PrepareOp
       try {
         const isUpToDate = await Promise.race([attempt(source, tables, options), tooLate])
         if (!isUpToDate)
-          log.warn(`the tables in schema ${schema} are missing or out of date: run the command "migrate"`)
+          log.warn(`the tables in schema ${schema} are missing or out of date: run ${commandLine('migrate')}`)
         return isUpToDate
       } catch (error) {
         if (error instanceof DatabaseStartError) throw error

@@ -74,6 +74,12 @@ describe('the executable, alone in its directory', () => {
 
   test('says that a service is not alive, and refuses what it does not know', async () => {
     expect(await exitCodeOf(['--health'], { ...environment, PORT: '1' })).toBe(1)
-    expect(await exitCodeOf(['--help'], environment)).toBe(2)
+    expect(await exitCodeOf(['--nonsense'], environment)).toBe(2)
+  })
+
+  test('names itself, as it was started, in what there is to type', async () => {
+    const child = Bun.spawn(['./todo-backend', '--help'], { cwd: directory.path, env: {}, stdout: 'pipe' })
+    expect(await child.stdout.text()).toContain('$(./todo-backend token alice)')
+    expect(await child.exited).toBe(0)
   })
 })

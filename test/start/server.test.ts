@@ -206,7 +206,7 @@ describeServer('a service on a PostgreSQL server', () => {
     async () => {
       const DATABASE_URL = await postgres.createDatabase()
       await using service = await start({ DATABASE_URL, MIGRATE_ON_START: 'false' })
-      await waitForLine(service, 'run the command "migrate"')
+      await waitForLine(service, 'bun run migrate')
       const alice = clientFor(service.url, 'alice')
       expect(await statusOf(`${service.url}/health`)).toBe(200)
       expect(await statusOf(`${service.url}/health/ready`)).toBe(503)
