@@ -44,7 +44,7 @@ const start = async (config: Config, log: Log) => {
   })
   const tokens = createTokenVerifier({
     secret,
-    keySet: config.jwksUrl && createKeySet({ url: config.jwksUrl, log, now: Date.now, fetch }),
+    keySet: config.jwksUrl && createKeySet({ url: config.jwksUrl, log, now: () => performance.now(), fetch }),
     issuer: config.jwtIssuer,
     audience: config.jwtAudience,
     now: Date.now,

@@ -39,7 +39,7 @@ const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/^tasks\/page\.ts$/, /^$/],
   [/\/schema\.ts$/, /^(db\/task-statuses|errors)\.ts$/],
   [/^(tasks|auth)\/notes\.ts$/, /^docs\/notes\.ts$/],
-  [/^auth\//, /^((errors|fair-queue)\.ts|auth\/common-passwords\.txt)$/],
+  [/^auth\//, /^((errors|fair-queue|auth\/(jwks|bounded-fetch))\.ts|auth\/common-passwords\.txt)$/],
   [/^docs\//, /^(docs\/.+|http\/problem\.ts|errors\.ts)$/],
   [/^http\//, /^(http\/.+|errors)\.ts$/],
   [/^transfer\//, /^((transfer|db)\/.+|config|database-url|errors|invocation|log)\.ts$/],
@@ -51,7 +51,7 @@ const LAYERS: [file: RegExp, mayImport: RegExp][] = [
 const PACKAGES: [packageName: RegExp, mayBeIn: RegExp][] = [
   [/^elysia(\/|$)/, /^(app|(http|docs)\/.+|[^/]+\/(routes|schema|guard))\.ts$/],
   [/^@elysiajs\//, /^((http|docs)\/.+|auth\/sign)\.ts$/],
-  [/^jose$/, /^auth\/(token|key-set)\.ts$/],
+  [/^jose$/, /^auth\/(token|jwks)\.ts$/],
   [/^(postgres|drizzle-orm|@electric-sql\/pglite)(\/|$)/, /^db\//],
 ]
 

@@ -1,6 +1,7 @@
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
 import { unavailable } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { readBounded } from './bounded-fetch.ts'
+import { readKeySet, type VerificationKey } from './jwks.ts'
 
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
@@ -14,30 +15,36 @@ const COOLDOWN_MS = 10 * SECOND_MS
 /** How often we ask as long as there are no keys at all. */
 const FIRST_KEYS_COOLDOWN_MS = SECOND_MS
 const FETCH_TIMEOUT_MS = 3 * SECOND_MS
+const MAX_BYTES = 1_048_576
 
 export interface KeySetOptions {
   url: URL
   log: Log
-  /** Milliseconds since 1970. */
+  /** Milliseconds of a clock that is never set: the age of keys must not depend on one that was wrong. */
   now: () => number
-  fetch: (url: URL, init: RequestInit) => Promise<Response>
+  fetch: (url: URL, init: BunFetchRequestInit) => Promise<Response>
 }
 
-/** A key, and the generation of the set that it is from. */
-export interface FoundKey {
-  key: CryptoKey
+/** What a token's header says about its key. */
+export interface KeyHint {
+  alg: string
+  kid: string | undefined
+}
+
+/** Keys that a token may be signed with, and the generation of the set that they are from. */
+export interface FoundKeys {
+  keys: VerificationKey[]
   generation: number
 }
 
 /** The public keys of the issuer of tokens. */
 export interface KeySet {
   /**
-   * The key that a token's header names, or the only one that fits.
+   * The keys for an algorithm, of one id or, without one, all: often one, and none when no key fits.
    *
    * @throws {AppError} `unavailable` when there are no keys yet and the issuer does not answer
-   * @throws {errors.JOSEError} when no key fits, or several do
    */
-  find(header: JWSHeaderParameters): Promise<FoundKey>
+  find(hint: KeyHint): Promise<FoundKeys>
   /** A number that changes when the keys do. */
   generation(): number
   /** True when nothing has to be fetched before the keys are relied on. */
@@ -50,7 +57,7 @@ export interface KeySet {
  * https://www.rfc-editor.org/rfc/rfc7517#section-5
  */
 export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet => {
-  let known: { keys: ReturnType<typeof createLocalJWKSet>; content: string; generation: number } | undefined
+  let known: { keys: VerificationKey[]; content: string; generation: number } | undefined
   let fetchedAt = Number.NEGATIVE_INFINITY
   let triedAt = Number.NEGATIVE_INFINITY
   let issuerIsDown = false
@@ -60,15 +67,21 @@ export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet =>
     triedAt = now()
     try {
       const response = await fetch(url, {
-        headers: { accept: 'application/json' },
+        headers: { accept: 'application/json', 'accept-encoding': 'identity' },
+        decompress: false,
         redirect: 'error',
         signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
       })
       if (!response.ok) throw new Error(`the issuer answered ${response.status}`)
-      const text = await response.text()
-      if (text !== known?.content) {
-        const keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet)
-        known = { keys, content: text, generation: (known?.generation ?? 0) + 1 }
+      const content = await readBounded(response, MAX_BYTES)
+      if (content !== known?.content) {
+        const { keys, leftOut, size } = await readKeySet(content)
+        known = { keys, content, generation: (known?.generation ?? 0) + 1 }
+        if (leftOut.length > 0)
+          log.warn('keys of the key set are left out: they cannot verify any token here', {
+            positions: leftOut.slice(0, 20).join(),
+            of: size,
+          })
       }
       fetchedAt = now()
       issuerIsDown = false
@@ -89,18 +102,17 @@ export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet =>
 
   const age = () => now() - fetchedAt
 
-  const lookUp = async (header: JWSHeaderParameters): Promise<FoundKey> => {
+  const lookUp = ({ alg, kid }: KeyHint): FoundKeys => {
     if (!known || age() >= USABLE_FOR_MS) throw unavailable('no keys: the issuer cannot be reached')
-    // Taken before the key is imported: meanwhile another set may arrive, which does not vouch for it.
-    const { keys, generation } = known
-    return { key: await keys(header), generation }
+    const keys = known.keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid))
+    return { keys, generation: known.generation }
   }
 
   return {
     generation: () => known?.generation ?? 0,
     isFresh: () => age() < FRESH_FOR_MS,
 
-    async find(header) {
+    async find(hint) {
       if (age() >= USABLE_FOR_MS) {
         await refresh(FIRST_KEYS_COOLDOWN_MS)
       } else if (age() >= FRESH_FOR_MS) {
@@ -108,13 +120,10 @@ export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet =>
         const refreshed = refresh(COOLDOWN_MS)
         if (!issuerIsDown) await refreshed
       }
-      try {
-        return await lookUp(header)
-      } catch (error) {
-        if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
-        await refresh(COOLDOWN_MS)
-        return lookUp(header)
-      }
+      const found = lookUp(hint)
+      if (found.keys.length > 0) return found
+      await refresh(COOLDOWN_MS)
+      return lookUp(hint)
     },
   }
 }

@@ -25,6 +25,11 @@ export interface AccountRoutesOptions {
 const LOGIN_FAILURES = 10
 const LOGIN_FAILURES_WINDOW_SECONDS = 15 * 60
 
+/** Phones and autofill leave a space behind an email. */
+const trimEmail = (body: Record<string, unknown>) => {
+  if (typeof body.email === 'string') body.email = body.email.trim()
+}
+
 /** PostgreSQL cannot store NUL, and an unpaired surrogate is not a character: neither can be right. */
 const refuseBrokenText = (fields: Record<string, string>) => {
   const errors = Object.entries(fields)
@@ -64,8 +69,8 @@ export const accountRoutes = ({
     windowSeconds: LOGIN_FAILURES_WINDOW_SECONDS,
   })
 
-  const signup = body.required(Signup)
-  const login = body.required(Login)
+  const signup = body.required(Signup, trimEmail)
+  const login = body.required(Login, trimEmail)
 
   const count =
     (limit: RateLimit) =>
@@ -73,7 +78,7 @@ export const accountRoutes = ({
       limit.consume(address)
 
   const session = async (user: UserReply): Promise<Session> => ({
-    access_token: await sign({ sub: user.id, email: user.email ?? undefined }),
+    access_token: await sign({ sub: user.id }),
     token_type: 'Bearer',
     expires_in: tokenTtlSeconds,
     user,

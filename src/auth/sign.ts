@@ -10,10 +10,12 @@ export interface TokenSignerOptions {
   now: () => number
 }
 
-/** Who a token speaks for. */
+/**
+ * Who a token speaks for, and nothing more: Better Auth takes any HS256 token of the shared secret that has an
+ * `email` for a proof of that address.
+ */
 export interface TokenSubject {
   sub: string
-  email?: string | undefined
 }
 
 /** Signs a token; the guard accepts it like any other. */
@@ -33,5 +35,5 @@ export const createTokenSigner = ({
     ...(issuer !== undefined && { iss: issuer }),
     ...(audience !== undefined && { aud: audience }),
   }).decorator
-  return (subject) => signer.sign({ ...subject, exp: Math.floor(now() / 1000) + ttlSeconds })
+  return ({ sub }) => signer.sign({ sub, exp: Math.floor(now() / 1000) + ttlSeconds })
 }

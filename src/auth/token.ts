@@ -2,17 +2,14 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import {
   decodeProtectedHeader,
   errors,
-  type JWSHeaderParameters,
   type JWTPayload,
   jwtVerify,
   type ProtectedHeaderParameters,
   UnsecuredJWT,
 } from 'jose'
 import { AppError } from '../errors.ts'
+import { ASYMMETRIC } from './jwks.ts'
 import type { KeySet } from './key-set.ts'
-
-/** What asymmetric keys may sign with. */
-const ASYMMETRIC = ['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256']
 
 const CLOCK_TOLERANCE_SECONDS = 5
 
@@ -69,9 +66,23 @@ const refuse = (code: 'invalid_token' | 'token_expired', reason: string, cause?:
   })
 }
 
+/** Why a claim that is there does not fit, in words that say what to compare it with. */
+const MISMATCHES: Record<string, string> = {
+  iss: 'iss is not JWT_ISSUER',
+  aud: 'aud is not JWT_AUDIENCE',
+  nbf: 'nbf is in the future',
+}
+
+const claimReason = ({ claim, reason }: errors.JWTClaimValidationFailed): string => {
+  if (reason === 'missing') return `${claim} is missing`
+  return (reason === 'check_failed' && MISMATCHES[claim]) || `${claim} is not valid`
+}
+
 const toRefusal = (error: unknown): AppError => {
   if (error instanceof AppError) return error
-  if (error instanceof errors.JWTExpired) return refuse('token_expired', 'expired', error)
+  if (error instanceof errors.JWTExpired) return refuse('token_expired', 'exp is past', error)
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return refuse('invalid_token', claimReason(error), error)
   return refuse('invalid_token', error instanceof errors.JOSEError ? error.code : String(error), error)
 }
 
@@ -86,6 +97,10 @@ const isCompact = (token: string): boolean => {
     parts.every((part) => part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part)
   )
 }
+
+/** The commonest cause, and one that nobody finds: Bun puts the value of `$name` into what `.env` says. */
+const WRONG_SECRET =
+  'wrong signature: BETTER_AUTH_SECRET is not the signer’s (in .env, a $ in it must be written as \\$)'
 
 /** The header `{"alg":"none"}`. */
 const UNSECURED = 'eyJhbGciOiJub25lIn0'
@@ -103,9 +118,10 @@ export const isUserId = (id: string): boolean =>
  * Better Auth signs cookies and e-mail links with the same secret.
  */
 const userIdOf = ({ sub, user_id }: JWTPayload & { user_id?: unknown }): string => {
-  const id: unknown = sub === undefined ? user_id : sub
-  if (typeof id !== 'string') throw refuse('invalid_token', 'no user id')
-  if (!isUserId(id)) throw refuse('invalid_token', 'unusable user id')
+  const [claim, id]: [string, unknown] = sub === undefined ? ['user_id', user_id] : ['sub', sub]
+  if (id === undefined) throw refuse('invalid_token', 'sub is missing, and user_id')
+  if (typeof id !== 'string') throw refuse('invalid_token', `${claim} is not a string`)
+  if (!isUserId(id)) throw refuse('invalid_token', `${claim} is empty, too long, or has control characters`)
   return id
 }
 
@@ -152,7 +168,7 @@ export const createTokenVerifier = ({
   /** The user of a token whose claims are as expected, but for what jose does not look at. */
   const userOf = (payload: JWTPayload): string => {
     if ((payload.iat ?? 0) > seconds() + CLOCK_TOLERANCE_SECONDS)
-      throw refuse('invalid_token', 'issued in the future')
+      throw refuse('invalid_token', 'iat is in the future')
     return userIdOf(payload)
   }
 
@@ -160,18 +176,34 @@ export const createTokenVerifier = ({
   const claimsOf = (token: string): JWTPayload =>
     UnsecuredJWT.decode(`${UNSECURED}.${token.split('.')[1]}.`, expectations()).payload
 
+  /** The claims of a token that one of the issuer's keys has signed. */
+  const verifyWithKeySet = async (keys: KeySet, alg: string, kid: unknown, token: string) => {
+    if (kid !== undefined && typeof kid !== 'string') throw refuse('invalid_token', 'kid is not a string')
+    const found = await keys.find({ alg, kid })
+    if (found.keys.length === 0) throw refuse('invalid_token', 'no key of the key set fits')
+    if (kid === undefined && new Set(found.keys.map(({ material }) => material)).size > 1)
+      throw refuse('invalid_token', 'several keys fit, and there is no kid')
+    for (const { key } of found.keys) {
+      try {
+        const { payload } = await jwtVerify(token, key, { algorithms: [alg], ...expectations() })
+        return { payload, generation: found.generation }
+      } catch (error) {
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+      }
+    }
+    throw refuse('invalid_token', 'wrong signature')
+  }
+
   /** The claims of a signed token, and the generation of the key set that vouches for it, if one does. */
   const verifySignature = async (header: ProtectedHeaderParameters, token: string) => {
     if (header.alg === 'HS256' && secret !== undefined) {
-      if (!isSignedWith(secret, token)) throw refuse('invalid_token', 'wrong signature')
+      if (!isSignedWith(secret, token)) throw refuse('invalid_token', WRONG_SECRET)
       return { payload: claimsOf(token), generation: undefined }
     }
-    if (!keySet || !ASYMMETRIC.includes(header.alg ?? ''))
-      throw refuse('invalid_token', 'algorithm not allowed')
+    const { alg = '', kid } = header
+    if (!keySet || !ASYMMETRIC.includes(alg)) throw refuse('invalid_token', 'algorithm not allowed')
     try {
-      const { key, generation } = await keySet.find(header as JWSHeaderParameters)
-      const algorithms = [header.alg ?? '']
-      return { payload: (await jwtVerify(token, key, { algorithms, ...expectations() })).payload, generation }
+      return await verifyWithKeySet(keySet, alg, kid, token)
     } catch (error) {
       // Without keys, claims that no key could save are still told from those that have to wait for one.
       if (error instanceof AppError) userOf(claimsOf(token))

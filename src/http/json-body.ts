@@ -119,6 +119,8 @@ const readJson = async (request: Request, maxBytes: number, types: string[]): Pr
   return flatten(value as Record<string, unknown>)
 }
 
+type Prepare = (body: Record<string, unknown>) => void
+
 /** What is read and written of a request's context. */
 export interface BodyContext {
   request: Request
@@ -134,7 +136,12 @@ export interface BodyContext {
  * @param maxBytes a longer body is refused, without being read
  */
 export const jsonBody = (maxBytes: number) => {
-  const route = <const Schema extends TSchema>(schema: Schema, types: string[], orElse: () => object) => {
+  const route = <const Schema extends TSchema>(
+    schema: Schema,
+    types: string[],
+    orElse: () => object,
+    prepare?: Prepare,
+  ) => {
     const validator = getSchemaValidator(schema, { normalize: false })
     return {
       parse: 'none' as const,
@@ -142,6 +149,7 @@ export const jsonBody = (maxBytes: number) => {
       transform: async (context: BodyContext) => {
         checkExpectation(context.request)
         const body = (await readJson(context.request, maxBytes, types)) ?? orElse()
+        prepare?.(body as Record<string, unknown>)
         if (!validator.Check(body)) throw new ValidationError('body', validator, body)
         context.body = body
         if (types === PATCH_TYPES) Object.assign(context.set.headers, acceptPatch)
@@ -152,7 +160,9 @@ export const jsonBody = (maxBytes: number) => {
     throw new AppError('malformed_json', { detail: 'A JSON body is required' })
   }
   return {
-    required: <const Schema extends TSchema>(schema: Schema) => route(schema, JSON_TYPES, required),
+    /** @param prepare is given the body before it is checked, and may change it */
+    required: <const Schema extends TSchema>(schema: Schema, prepare?: Prepare) =>
+      route(schema, JSON_TYPES, required, prepare),
     /** For `PATCH`, which takes a merge patch, too. */
     patch: <const Schema extends TSchema>(schema: Schema) => route(schema, PATCH_TYPES, required),
     /** As `patch`; an empty body counts as an empty object. */

@@ -36,6 +36,24 @@ beforeAll(async () => {
 })
 afterAll(() => issuer[Symbol.asyncDispose]())
 
+describe('the two names of EdDSA with Ed25519 (RFC 9864)', () => {
+  test('are one, in the token and in the key set', async () => {
+    const key = await createSigningKey('EdDSA', 'edwards')
+    for (const alg of ['EdDSA', 'Ed25519', undefined]) {
+      await using issuer = await startIssuer([key])
+      issuer.keys = [JSON.parse(JSON.stringify({ ...key.jwk, alg }))]
+      const { present, claims } = authentication({ jwksUrl: issuer.url })
+      for (const name of ['EdDSA', 'Ed25519'])
+        for (const kid of ['edwards', undefined])
+          expect([alg, name, await present(await key.sign(claims(), { alg: name, kid }))]).toMatchObject([
+            alg,
+            name,
+            letPast('alice'),
+          ])
+    }
+  })
+})
+
 describe('a token without a signature', () => {
   test.each(['none', 'None', 'NONE', 'nOnE', ''])('is refused with alg "%s"', async (alg) => {
     for (const { present, claims } of [secretAlone, both, keysAlone]) {

@@ -1,6 +1,6 @@
 import { describe, expect, spyOn, test } from 'bun:test'
 import { authentication, letPast, REFUSED } from '../support/authentication.ts'
-import { MINUTE_MS, SECOND_MS } from '../support/clock.ts'
+import { HOUR_MS, MINUTE_MS, SECOND_MS, stoppedClock } from '../support/clock.ts'
 import { createSigningKey, startIssuer } from '../support/issuer.ts'
 
 /** The key set of an issuer that is there: when it is fetched, and which of its keys is used. */
@@ -99,28 +99,26 @@ describe('the key set', () => {
     const { present, claims, clock } = authentication({ jwksUrl: issuer.url })
     expect(await present(await second.sign(claims({ sub: 'bob' })))).toMatchObject(letPast('bob'))
 
-    const importKey = crypto.subtle.importKey.bind(crypto.subtle) as (
-      ...args: unknown[]
-    ) => Promise<CryptoKey>
-    const { promise: mayImport, resolve: letImport } = Promise.withResolvers<void>()
-    const { promise: importing, resolve: importBegan } = Promise.withResolvers<void>()
-    const imports = spyOn(crypto.subtle, 'importKey').mockImplementation(async (...args: unknown[]) => {
-      importBegan()
-      await mayImport
-      return importKey(...args)
+    const verify = crypto.subtle.verify.bind(crypto.subtle) as (...args: unknown[]) => Promise<boolean>
+    const { promise: mayVerify, resolve: letVerify } = Promise.withResolvers<void>()
+    const { promise: verifying, resolve: verifyingBegan } = Promise.withResolvers<void>()
+    const verifications = spyOn(crypto.subtle, 'verify').mockImplementation(async (...args: unknown[]) => {
+      verifyingBegan()
+      await mayVerify
+      return verify(...args)
     })
     try {
       const withdrawn = await first.sign(claims())
       const inFlight = present(withdrawn)
-      await importing
+      await verifying
       issuer.keys = [second.jwk]
       clock.advance(10 * SECOND_MS)
       expect(await present(await second.sign(claims(), { kid: 'made-up' }))).toMatchObject(REFUSED)
-      letImport()
+      letVerify()
       await inFlight
       expect(await present(withdrawn)).toMatchObject(REFUSED)
     } finally {
-      imports.mockRestore()
+      verifications.mockRestore()
     }
   })
 
@@ -151,6 +149,137 @@ describe('the key set', () => {
     const { present, claims } = authentication({ jwksUrl: issuer.url })
     expect(await present(await first.sign(claims()))).toMatchObject(letPast('alice'))
     expect(await present(await first.sign(claims(), { kid: 'broken' }))).toMatchObject(REFUSED)
+  })
+})
+
+describe('a key that cannot be used', () => {
+  const strange = [
+    null,
+    7,
+    'first',
+    [],
+    {},
+    { kty: 'made-up', kid: 'strange' },
+    { kty: 'oct', kid: 'symmetric', k: 'AAAA', alg: 'HS256' },
+    { kty: 'OKP', crv: 'Ed25519', kid: 'broken', x: '!' },
+    { kty: 'OKP', crv: 'Ed448', kid: 'unknown', x: 'AA' },
+    { kty: 'EC', crv: 'secp256k1', kid: 'first', x: 'AA', y: 'AA' },
+    { kty: 'EC', crv: 'P-256', kid: 'off the curve', x: 'AA', y: 'AA' },
+    { kty: 'RSA', kid: 'small', n: 'AQAB', e: 'AQAB' },
+  ]
+  const left = (text: string) => text.split('\n').filter((line) => line.includes('left out'))
+
+  test('is left out, which is said once, and the others work', async () => {
+    for (const one of strange) {
+      await using issuer = await startIssuer([first])
+      issuer.keys.unshift(one as never)
+      const { present, claims, clock, logText } = authentication({ jwksUrl: issuer.url })
+      expect([one, await present(await first.sign(claims()))]).toMatchObject([one, letPast('alice')])
+      clock.advance(10 * MINUTE_MS)
+      expect(await present(await first.sign(claims({ sub: 'bob' })))).toMatchObject(letPast('bob'))
+      expect(issuer.requests).toBe(2)
+      expect(left(logText()).map((line) => JSON.parse(line))).toMatchObject([
+        { level: 'warn', positions: '1', of: 2 },
+      ])
+    }
+  })
+
+  test('verifies nothing, also by its kid', async () => {
+    await using issuer = await startIssuer([first])
+    issuer.keys.push(...(strange as never[]))
+    const { present, claims } = authentication({ jwksUrl: issuer.url })
+    for (const kid of ['strange', 'symmetric', 'broken', 'unknown', 'off the curve', 'small'])
+      expect(await present(await first.sign(claims(), { kid }))).toMatchObject(REFUSED)
+  })
+
+  test('is one that is meant for something else', async () => {
+    for (const meant of [{ use: 'enc' }, { key_ops: ['sign'] }, { alg: 'ES256' }]) {
+      await using issuer = await startIssuer([first])
+      issuer.keys = [{ ...first.jwk, ...meant }]
+      const { present, claims } = authentication({ jwksUrl: issuer.url })
+      expect([meant, await present(await first.sign(claims()))]).toMatchObject([meant, REFUSED])
+    }
+  })
+})
+
+describe('keys that are alike', () => {
+  test('are each tried when they have one kid', async () => {
+    await using issuer = await startIssuer([first])
+    issuer.keys = [first.jwk, { ...second.jwk, kid: 'first' }]
+    const { present, claims } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims()))).toMatchObject(letPast('alice'))
+    expect(await present(await second.sign(claims({ sub: 'bob' }), { kid: 'first' }))).toMatchObject(
+      letPast('bob'),
+    )
+    const third = await createSigningKey('EdDSA', 'first')
+    expect(await present(await third.sign(claims()))).toMatchObject({ ...REFUSED, reason: 'wrong signature' })
+  })
+
+  test('are one when they are the same, with a kid or without', async () => {
+    await using issuer = await startIssuer([first])
+    issuer.keys = [first.jwk, first.jwk, { ...first.jwk, kid: 'another name' }]
+    const { present, claims } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims()))).toMatchObject(letPast('alice'))
+    expect(await present(await first.sign(claims({ sub: 'bob' }), { kid: undefined }))).toMatchObject(
+      letPast('bob'),
+    )
+  })
+})
+
+describe('the age of keys', () => {
+  test('does not depend on a clock that was wrong', async () => {
+    await using issuer = await startIssuer([first])
+    const keyClock = stoppedClock()
+    const { present, claims, clock } = authentication({ jwksUrl: issuer.url, keyClock })
+    const token = await first.sign(claims({ exp: clock.seconds() + 90 * 24 * 3600 }))
+    clock.advance(48 * HOUR_MS)
+    expect(await present(token)).toMatchObject(letPast('alice'))
+    clock.advance(-48 * HOUR_MS)
+    issuer.keys = [second.jwk]
+    keyClock.advance(10 * MINUTE_MS)
+    expect(await present(token)).toMatchObject(REFUSED)
+  })
+})
+
+describe('the size of a key set', () => {
+  const padded = (bytes: number) => {
+    const set = { keys: [first.jwk], padding: '' }
+    return JSON.stringify({ ...set, padding: 'x'.repeat(bytes - JSON.stringify(set).length) })
+  }
+  const MEBIBYTE = 1_048_576
+  const gzipped = (text: string) =>
+    new Response(Bun.gzipSync(text), { headers: { 'content-encoding': 'gzip' } })
+  const endless = () =>
+    new Response(
+      new ReadableStream({
+        pull(controller) {
+          controller.enqueue(new Uint8Array(65_536).fill(32))
+        },
+      }),
+    )
+
+  test.each([
+    ['plain', () => new Response(padded(MEBIBYTE))],
+    ['compressed', () => gzipped(padded(MEBIBYTE))],
+  ] as [string, () => Response][])('may be 1 MiB, %s', async (_how, answer) => {
+    await using issuer = await startIssuer([first])
+    issuer.answer = answer
+    const { present, claims } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims()))).toMatchObject(letPast('alice'))
+  })
+
+  test.each([
+    ['plain', () => new Response(padded(MEBIBYTE + 1))],
+    ['compressed', () => gzipped(padded(MEBIBYTE + 1))],
+    ['small, and 200 MB when decompressed', () => gzipped(padded(200_000_000))],
+    ['without end', endless],
+    ['compressed in an unknown way', () => new Response('x', { headers: { 'content-encoding': 'x' } })],
+  ] as [string, () => Response][])('is not read beyond that: %s', async (_how, answer) => {
+    await using issuer = await startIssuer([first])
+    issuer.answer = answer
+    const { present, claims, logText } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims()))).toMatchObject({ status: 503 })
+    expect(logText()).toMatch(/the key set could not be fetched.*(larger than 1048576|unknown way)/)
   })
 })
 

@@ -25,6 +25,38 @@ describe('a request that is refused', () => {
     expect(new Set(reasons).size).toBe(reasons.length)
   })
 
+  test('is logged with the claim that did not fit, and without its value', async () => {
+    const { present, token, clock } = authentication({ issuer: 'me', audience: 'here' })
+    const good = { iss: 'me', aud: 'here' }
+    const cases: [claims: Record<string, unknown>, reason: string][] = [
+      [{ iss: 'me/' }, 'iss is not JWT_ISSUER'],
+      [{ iss: undefined }, 'iss is missing'],
+      [{ aud: 'elsewhere' }, 'aud is not JWT_AUDIENCE'],
+      [{ aud: undefined }, 'aud is missing'],
+      [{ exp: undefined }, 'exp is missing'],
+      [{ exp: 'tomorrow' }, 'exp is not valid'],
+      [{ exp: clock.seconds() - 60 }, 'exp is past'],
+      [{ nbf: clock.seconds() + 60 }, 'nbf is in the future'],
+      [{ nbf: 'now' }, 'nbf is not valid'],
+      [{ iat: clock.seconds() + 60 }, 'iat is in the future'],
+      [{ iat: 'now' }, 'iat is not valid'],
+      [{ sub: undefined }, 'sub is missing, and user_id'],
+      [{ sub: 7 }, 'sub is not a string'],
+      [{ sub: '' }, 'sub is empty, too long, or has control characters'],
+      [{ sub: undefined, user_id: 7 }, 'user_id is not a string'],
+    ]
+    for (const [claims, reason] of cases)
+      expect((await present(token({ ...good, ...claims }))).reason).toBe(reason)
+  })
+
+  test('says of a wrong HS256 signature what is commonly wrong with the secret', async () => {
+    const { present, claims } = authentication()
+    const { reason } = await present(hmacToken({ alg: 'HS256' }, claims(), `${SECRET}!`))
+    expect(reason).toBe(
+      'wrong signature: BETTER_AUTH_SECRET is not the signer’s (in .env, a $ in it must be written as \\$)',
+    )
+  })
+
   test('leaves nothing of its token in the log', async () => {
     const key = await createSigningKey('EdDSA', 'a-key-that-is-known')
     await using issuer = await startIssuer([key])

@@ -31,6 +31,8 @@ export interface AuthenticationOptions {
   issuer?: string
   audience?: string
   clock?: Clock
+  /** The clock by which keys grow old, where it is another. */
+  keyClock?: Clock
 }
 
 export interface Authentication {
@@ -81,7 +83,7 @@ export const authentication = (options: AuthenticationOptions = {}): Authenticat
   const log: Log = createLog({ level: 'debug', format: 'json', write: (chunk) => (written += chunk) })
   const fetchKeys = options.fetch ?? ((url: URL, init: RequestInit) => fetch(url, init))
   const keySet: KeySet | undefined =
-    jwksUrl && createKeySet({ url: jwksUrl, log, now: clock.now, fetch: fetchKeys })
+    jwksUrl && createKeySet({ url: jwksUrl, log, now: (options.keyClock ?? clock).now, fetch: fetchKeys })
   const [engine] = engines()
   if (!engine) throw new Error('no database was started')
   let statements = 0

@@ -1,0 +1,76 @@
+import { importJWK } from 'jose'
+
+/** A public key for one algorithm. */
+export interface VerificationKey {
+  kid: string | undefined
+  alg: string
+  key: CryptoKey
+  /** The same for the same key, whatever else is said about it. */
+  material: string
+}
+
+/** The algorithms that each kind of key may sign with; Ed25519's has two names (RFC 9864). */
+const ALGORITHMS: Record<string, readonly string[]> = {
+  'OKP Ed25519': ['EdDSA', 'Ed25519'],
+  'EC P-256': ['ES256'],
+  'EC P-521': ['ES512'],
+  RSA: ['RS256', 'PS256'],
+}
+
+/** All algorithms of asymmetric keys. */
+export const ASYMMETRIC: readonly string[] = Object.values(ALGORITHMS).flat()
+
+const MIN_RSA_BITS = 2048
+
+/** What is wrong with a key does not matter to anybody: it is left out in any case. */
+class UnusableKey extends Error {}
+
+const textOf = (value: unknown): string | undefined => {
+  if (value !== undefined && typeof value !== 'string') throw new UnusableKey()
+  return value
+}
+
+/** The keys that one member of a set stands for: one for each algorithm. */
+const keysOf = async (jwk: Record<string, unknown>): Promise<VerificationKey[]> => {
+  const { kty, crv, x, y, n, e, use, key_ops: operations } = jwk
+  const [kid, alg] = [textOf(jwk.kid), textOf(jwk.alg)]
+  const ofKind = ALGORITHMS[kty === 'RSA' ? 'RSA' : `${kty} ${crv}`] ?? []
+  const isForEdwards = alg === 'EdDSA' || alg === 'Ed25519'
+  const algorithms =
+    alg === undefined || (isForEdwards && kty === 'OKP') ? ofKind : ofKind.filter((one) => one === alg)
+  const isForVerifying =
+    (use ?? 'sig') === 'sig' && (!Array.isArray(operations) || operations.includes('verify'))
+  if (algorithms.length === 0 || !isForVerifying) throw new UnusableKey()
+  // Nothing but the public members: with a private one it would be another kind of key.
+  const material = { kty, crv, x, y, n, e } as Parameters<typeof importJWK>[0]
+  return Promise.all(
+    algorithms.map(async (algorithm) => {
+      const key = (await importJWK(material, algorithm)) as CryptoKey
+      const { modulusLength = MIN_RSA_BITS } = key.algorithm as { modulusLength?: number }
+      if (modulusLength < MIN_RSA_BITS) throw new UnusableKey()
+      return { kid, alg: algorithm, key, material: JSON.stringify(material) }
+    }),
+  )
+}
+
+/**
+ * Reads a key set. A member that is no key, or one of an unknown kind, says nothing about the others: "an
+ * implementation should ignore JWKs that it does not understand". https://www.rfc-editor.org/rfc/rfc7517#section-5
+ *
+ * @returns the keys, and the positions, from 1, of the members that are left out
+ * @throws {Error} when it is no key set
+ */
+export const readKeySet = async (
+  text: string,
+): Promise<{ keys: VerificationKey[]; leftOut: number[]; size: number }> => {
+  const members: unknown = (JSON.parse(text) as { keys?: unknown } | null)?.keys
+  const isSet =
+    Array.isArray(members) && (members.length === 0 || members.some((one) => typeof one === 'object'))
+  if (!isSet) throw new Error('it is not a key set')
+  const results = await Promise.allSettled(members.map(async (member) => keysOf(member)))
+  return {
+    keys: results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])),
+    leftOut: results.flatMap(({ status }, index) => (status === 'rejected' ? index + 1 : [])),
+    size: members.length,
+  }
+}
