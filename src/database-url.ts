@@ -97,7 +97,8 @@ const readPort = (text: string): number => {
     : refuse('has an invalid port: give one from 1 to 65535, and put an IPv6 address in brackets')
 }
 
-const isLoopback = (host: string): boolean =>
+/** True for this machine: its loopback addresses, and the directory of a Unix socket. */
+export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** The domains of Neon's endpoints, in all regions and clouds; the second is the one that Neon tries things out in. */

@@ -44,7 +44,7 @@ const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/^http\//, /^(http\/.+|errors)\.ts$/],
   [/^transfer\//, /^((transfer|db)\/.+|config|database-url|errors|invocation|log)\.ts$/],
   [/^db\/client\.ts$/, /^((db\/.+|errors|config)\.ts)$/],
-  [/^db\//, /^((db\/.+|errors|fair-queue|invocation)\.ts|db\/migrations\/.+)$/],
+  [/^db\//, /^((db\/.+|errors|fair-queue|invocation|database-url)\.ts|db\/migrations\/.+)$/],
 ]
 
 /** Which files may import a package, where that is not any. */

@@ -1,8 +1,7 @@
-import type { Duplex } from 'node:stream'
+import type { EventEmitter } from 'node:events'
 import postgres, { type Options, type PendingQuery, type Row, type Sql } from 'postgres'
 import { hideEnvironmentFromDriver } from '../config.ts'
 import type { Log } from '../log.ts'
-import { passwordOn } from './password.ts'
 import type { CancelKey } from './socket.ts'
 import { ConnectionError } from './sqlstate.ts'
 
@@ -22,9 +21,16 @@ const isoTime = (text: string): string =>
 /** The driver's template tag, with values as this service has them. */
 export type ClientSql = Sql<{ bigint: number; date: string }>
 
+/** What the driver speaks over: a stream, or the like of one. */
+export interface DriverSocket extends EventEmitter {
+  readonly destroyed: boolean
+  destroy(error?: Error): unknown
+}
+
 /** A way to a database, and how to introduce oneself there. */
 export interface Endpoint {
-  openSocket(): Promise<Duplex>
+  /** Connects; who the user is has been seen to, if the server asks. */
+  openSocket(): Promise<DriverSocket>
   /** For the texts of errors. */
   host?: string
   port?: number
@@ -32,7 +38,6 @@ export interface Endpoint {
   cancel?: (key: CancelKey) => Promise<unknown>
   database: string
   user: string
-  password?: string
   /** Startup parameters. PgBouncer refuses any that it does not know (08P01). */
   parameters?: Record<string, string>
 }
@@ -108,7 +113,7 @@ Object.defineProperty(Object.getPrototypeOf(fragment``), 'retried', {
  */
 export const connect = async (endpoint: Endpoint, options: ConnectOptions): Promise<Connection> => {
   const { timeoutMs, prepare, log } = options
-  const { openSocket, cancel, parameters, password, ...address } = endpoint
+  const { openSocket, cancel, parameters, ...address } = endpoint
   const socket = await openSocket()
   const closed = new Promise((resolve) => socket.once('close', resolve))
   if (socket.destroyed) throw new ConnectionError('CONNECTION_CLOSED')
@@ -151,7 +156,6 @@ export const connect = async (endpoint: Endpoint, options: ConnectOptions): Prom
     // The socket has seen to it.
     ssl: false,
     ...address,
-    ...(password !== undefined && { password: passwordOn(socket, password) }),
     connection: { TimeZone: 'UTC', DateStyle: 'ISO', ...parameters },
   } as unknown as Options<typeof types>) as ClientSql
 

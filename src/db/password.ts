@@ -1,5 +1,3 @@
-import type { Duplex } from 'node:stream'
-
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/
 
 /**
@@ -7,7 +5,7 @@ const PRINTABLE_ASCII = /^[\x20-\x7e]*$/
  * libpq. PostgreSQL looks for what is prohibited before it normalizes, and the package after that: the few
  * characters that are newer than Unicode 3.2 and not in normal form (`㋿`) are taken differently.
  */
-const saslPassword = async (password: string): Promise<string> => {
+export const saslPassword = async (password: string): Promise<string> => {
   if (PRINTABLE_ASCII.test(password)) return password
   // Loaded only when asked for: its tables are unpacked at once.
   const { default: saslprep } = await import('@mongodb-js/saslprep')
@@ -16,23 +14,4 @@ const saslPassword = async (password: string): Promise<string> => {
   } catch {
     return password
   }
-}
-
-const AUTHENTICATION = 'R'.charCodeAt(0)
-const SASL = 10
-
-/**
- * What the driver sends as the password, which it does not prepare: for SCRAM in the form of SASLprep, for the
- * older methods as it is. The server's first message tells which it asks for.
- * https://www.postgresql.org/docs/current/protocol-message-formats.html
- *
- * @param socket one on which nothing has been said yet
- */
-export const passwordOn = (socket: Duplex, password: string): (() => Promise<string>) => {
-  const isScram = new Promise<boolean>((resolve) => {
-    socket.once('data', (first: Buffer) =>
-      resolve(first[0] === AUTHENTICATION && first.length >= 9 && first.readUInt32BE(5) === SASL),
-    )
-  })
-  return async () => ((await isScram) ? saslPassword(password) : password)
 }

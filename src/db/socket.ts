@@ -1,6 +1,6 @@
 import { isIP, connect as openTcp, type Socket } from 'node:net'
 import { type ConnectionOptions, createSecureContext, getCACertificates, connect as openTls } from 'node:tls'
-import type { DatabaseAddress } from '../database-url.ts'
+import { type DatabaseAddress, isLoopback } from '../database-url.ts'
 import { ConnectionError } from './sqlstate.ts'
 
 /** A server that speaks no TLS although `sslmode` asks for it; nothing but that question was sent to it. */
@@ -99,6 +99,10 @@ const startTls = async (plain: Socket, options: ConnectionOptions): Promise<Sock
     throw error
   }
 }
+
+/** Whether who answers at an address can be nobody else: on this machine, or with a certificate that is verified. */
+export const isServerKnown = ({ host, sslMode }: DatabaseAddress): boolean =>
+  isLoopback(host) || sslMode === 'verify-ca' || sslMode === 'verify-full'
 
 /** Sockets to a PostgreSQL server. */
 export const serverSockets = (address: DatabaseAddress): ServerSockets => {

@@ -2,14 +2,16 @@ import type { Config } from '../config.ts'
 import { commandLine } from '../invocation.ts'
 import type { Log } from '../log.ts'
 import { overlapAttempts } from './attempts.ts'
+import { createAuthentication } from './authentication.ts'
 import { type ClientSql, type Connection, connect, type Endpoint } from './client.ts'
 import { openEmbedded } from './embedded.ts'
 import { checkTables, MigrationError, migrate } from './migrate.ts'
 import { describeNeighbour } from './neighbours.ts'
 import { checkPrivileges, describeEncoding, explainRefusal, isRefusal } from './refusal.ts'
-import { serverSockets } from './socket.ts'
+import { isServerKnown, serverSockets } from './socket.ts'
 import { describeRefusal } from './sqlstate.ts'
 import { type Tables, tablesIn } from './tables.ts'
+import { Wire } from './wire.ts'
 
 /** Where the data are: a PostgreSQL server, or the embedded engine. */
 export interface DatabaseSource {
@@ -46,18 +48,18 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
   if (address) {
     const { host, port, database, user, password, sslMode, options } = address
     const sockets = serverSockets(address)
+    const credentials = { user, password, isServerKnown: isServerKnown(address) }
     return {
       description: `PostgreSQL at ${host}:${port}, database ${database}, sslmode ${sslMode}`,
       user,
       connect: overlapAttempts(
         connectTo({
-          openSocket: sockets.open,
+          openSocket: async () => new Wire(await sockets.open(), createAuthentication(credentials)),
           cancel: sockets.cancel,
           host,
           port,
           database,
           user,
-          ...(password !== undefined && { password }),
           parameters: { application_name: 'todo-backend', ...(options && { options }) },
         }),
       ),

@@ -1,0 +1,126 @@
+import { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
+import type { Authentication } from './authentication.ts'
+import { ConnectionError } from './sqlstate.ts'
+
+/** Only rows are long; what is longer than this is none of ours. */
+const MAX_ROW_BYTES = 16 * 2 ** 20
+const MAX_MESSAGE_BYTES = 64 * 2 ** 10
+
+const byte = (letter: string): number => letter.charCodeAt(0)
+
+const AUTHENTICATION = byte('R')
+const ROW = byte('D')
+
+/** What a server says besides, before it has let us in: an error, a notice, a protocol that it does not speak. */
+const REFUSALS = new Set([...'ENv'].map(byte))
+
+/** What a server says once it has let us in, all but copies and portals, which nothing here asks for. */
+const MESSAGES = new Set([...'KSZEN123CDInTtA'].map(byte))
+
+/** Its type, and a length that does not count that. */
+const HEADER_BYTES = 5
+
+/**
+ * The socket that the driver is given: the server's, without the authentication, and without what no server
+ * says: the driver would hold a message of any length in memory. Whatever is not in order closes the connection.
+ * https://www.postgresql.org/docs/current/protocol-message-formats.html
+ */
+export class Wire extends EventEmitter {
+  readonly #socket: Socket
+  readonly #authentication: Authentication
+  /** Received and not looked at yet: the beginning of a message. */
+  #held: Buffer = Buffer.alloc(0)
+  /** How much of a message that was looked at is still to come. */
+  #rest = 0
+  #isAnswering = false
+
+  constructor(socket: Socket, authentication: Authentication) {
+    super()
+    this.#socket = socket
+    this.#authentication = authentication
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+    socket.on('error', (error) => this.listenerCount('error') > 0 && this.emit('error', error))
+    socket.on('close', (hadError) => this.emit('close', hadError))
+    socket.on('drain', () => this.emit('drain'))
+  }
+
+  get destroyed(): boolean {
+    return this.#socket.destroyed
+  }
+
+  get readyState(): string {
+    return this.#socket.readyState
+  }
+
+  write(chunk: Buffer, written?: () => void): boolean {
+    return this.#socket.write(chunk, written)
+  }
+
+  end(chunk: Buffer): void {
+    this.#socket.end(chunk)
+  }
+
+  setKeepAlive(enable: boolean, initialDelayMs: number): void {
+    this.#socket.setKeepAlive(enable, initialDelayMs)
+  }
+
+  destroy(error?: Error): void {
+    this.#socket.destroy(error)
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#authentication.isOver()) this.#pass(chunk)
+    else {
+      this.#held = Buffer.concat([this.#held, chunk])
+      if (!this.#isAnswering) this.#authenticate().catch((error) => this.destroy(error))
+    }
+  }
+
+  /** Answers what concerns the authentication, and passes on the rest, such as an error, until it is over. */
+  async #authenticate(): Promise<void> {
+    this.#isAnswering = true
+    while (this.#held.length >= HEADER_BYTES) {
+      const length = this.#held.readUInt32BE(1)
+      if (length < 4 || length > MAX_MESSAGE_BYTES) throw new ConnectionError('PROTOCOL_VIOLATION')
+      if (this.#held.length <= length) break
+      const message = this.#held.subarray(0, length + 1)
+      this.#held = this.#held.subarray(length + 1)
+      if (message[0] === AUTHENTICATION) {
+        const answer = await this.#authentication.answer(message.subarray(HEADER_BYTES))
+        if (answer) this.#socket.write(answer)
+      } else if (REFUSALS.has(message[0] ?? 0)) this.emit('data', message)
+      else throw new ConnectionError('PROTOCOL_VIOLATION')
+      if (this.#authentication.isOver()) {
+        const first = this.#held
+        this.#held = Buffer.alloc(0)
+        return this.#pass(first)
+      }
+    }
+    this.#isAnswering = false
+  }
+
+  /** Looks at the header of each message, and passes the bytes on as they came. */
+  #pass(chunk: Buffer): void {
+    let at = this.#rest
+    if (this.#held.length > 0) {
+      const header = Buffer.concat([this.#held, chunk.subarray(0, HEADER_BYTES - this.#held.length)])
+      if (header.length < HEADER_BYTES) at = chunk.length
+      else at = 1 + checkedLength(header, 0) - this.#held.length
+      this.#held = header.length < HEADER_BYTES ? header : Buffer.alloc(0)
+    }
+    while (at + HEADER_BYTES <= chunk.length) at += 1 + checkedLength(chunk, at)
+    if (at < chunk.length) this.#held = chunk.subarray(at)
+    this.#rest = Math.max(at - chunk.length, 0)
+    if (Number.isNaN(at)) this.destroy(new ConnectionError('PROTOCOL_VIOLATION'))
+    else this.emit('data', chunk)
+  }
+}
+
+/** The length in a message's header; not a number when no server sends such a message. */
+const checkedLength = (bytes: Buffer, at: number): number => {
+  const type = bytes[at] ?? 0
+  const length = bytes.readUInt32BE(at + 1)
+  const most = type === ROW ? MAX_ROW_BYTES : MAX_MESSAGE_BYTES
+  return MESSAGES.has(type) && length >= 4 && length <= most ? length : Number.NaN
+}
