@@ -64,8 +64,8 @@ export const findByName = async (
 }
 
 /**
- * Tables that look like another backend's tasks, have rows, and are in no schema of this service's: whoever changes
- * over from that backend would miss them.
+ * Tables with rows that look like another backend's tasks, and are not this service's: whoever changes over from that
+ * backend would miss them.
  */
 export const findUnreadTasks = async (sql: ClientSql): Promise<Neighbour[]> => {
   const found = await sql<Found[]>`
@@ -77,9 +77,9 @@ export const findUnreadTasks = async (sql: ClientSql): Promise<Neighbour[]> => {
       and exists (select from pg_attribute where attrelid = pg_class.oid and attname = 'title')
       and exists (
         select from pg_attribute where attrelid = pg_class.oid and attname ~* '^(user|owner|author)(_?id)?$')
-      and not exists (
+      and not (relname = 'tasks' and exists (
         select from pg_class as journal
-        where journal.relnamespace = pg_class.relnamespace and journal.relname = 'todo_backend_migrations')
+        where journal.relnamespace = pg_class.relnamespace and journal.relname = 'todo_backend_migrations'))
     order by 1, 2`
   const tables = await Promise.all(found.map((one) => withRows(sql, { ...one, kind: 'table' })))
   return tables.filter(({ rows }) => rows !== 0)
