@@ -75,6 +75,17 @@ describe('a line of the log', () => {
       }
   })
 
+  test.each(['a.', 'x://', 'eyJ-', 'eyJ.', 'Bearer ', 'file://', '"://', "'@"])(
+    'is written as fast however much somebody else says of %p',
+    (part) => {
+      const { log, lines } = recorder('debug', 'text')
+      // Seconds for a search that looks at each part again for each other.
+      log.error(part.repeat(1_000_000))
+      expect(lines()).toHaveLength(1)
+    },
+    5000,
+  )
+
   test('keeps what is none: a URL without credentials, an address, a path', () => {
     const { log, lines } = recorder('info', 'text')
     log.error('cannot reach https://issuer.example.com/jwks for alice@example.com (file:///app/@scope/x.ts)')
