@@ -28,6 +28,11 @@ ignored; an empty query parameter counts as absent. \`HEAD\` works wherever \`GE
 const JSON_TYPES = ['application/json']
 const PATCH_TYPES = [...JSON_TYPES, 'application/merge-patch+json']
 
+const TOKEN_SOURCES =
+  'A JWT, without `Bearer`: from the front end that people sign in to; from `signUp` or `logIn` below, where those ' +
+  'exist; or, for trying this service, from `bun run token <user-id>` beside it. The browser keeps it over a reload, ' +
+  'until "Logout".'
+
 /** The document as the plugin makes it: the parts that are used. */
 interface PluginDocument {
   info: Json
@@ -148,7 +153,7 @@ const complete = (document: PluginDocument, { validationErrorStatus }: OpenApiOp
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'A JWT, without `Bearer`.',
+          description: TOKEN_SOURCES,
         },
       },
       parameters: Object.fromEntries(

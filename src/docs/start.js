@@ -6,6 +6,7 @@ window.ui = window.SwaggerUIBundle({
   displayOperationId: true,
   displayRequestDuration: true,
   filter: true,
+  persistAuthorization: true,
   tryItOutEnabled: false,
   validatorUrl: null,
 })

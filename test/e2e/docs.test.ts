@@ -89,11 +89,12 @@ describe('the documentation page, without the internet', () => {
     await page.close()
   })
 
-  test('after "Authorize", "Try it out" creates a task and lists it', async () => {
+  test('after "Authorize", "Try it out" creates a task, and lists it after a reload', async () => {
     const { page, troubles } = await openDocs()
     const token = signToken({ sub: 'reader', exp: Math.floor(Date.now() / 1000) + 600 }, SECRET)
 
     await page.locator('button.authorize').first().click()
+    await page.locator('.modal-ux').getByText('bun run token').waitFor()
     await page.locator('.modal-ux input[type="text"]').fill(token)
     await page.locator('.modal-ux button.authorize').click()
     await page.locator('.modal-ux button.btn-done').click()
@@ -108,6 +109,8 @@ describe('the documentation page, without the internet', () => {
     await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
     await screenshot(page, 'docs-created')
 
+    // The token is kept over a reload.
+    await page.reload()
     const list = page.locator('#operations-tasks-listTasks')
     await list.locator('.opblock-summary-control').click()
     await list.locator('.try-out__btn').click()
