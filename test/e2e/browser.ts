@@ -1,3 +1,4 @@
+import { expect } from 'bun:test'
 import { join } from 'node:path'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { artifacts } from './stack.ts'
@@ -38,7 +39,12 @@ export async function openBrowser() {
   return { newProfile, outside, close: () => browser.close() }
 }
 
-/** Keeps what the page looks like now, for people to look at. */
+/** Keeps what the page looks like now, for people to look at, and holds it against axe's rules. */
 export async function screenshot(page: Page, name: string) {
   await page.screenshot({ path: join(artifacts, `${name}.png`), fullPage: true })
+  await page.addScriptTag({ path: Bun.resolveSync('axe-core/axe.min.js', import.meta.dir) })
+  const { violations } = (await page.evaluate('axe.run()')) as {
+    violations: { id: string; nodes: { html: string }[] }[]
+  }
+  expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])).toEqual([])
 }

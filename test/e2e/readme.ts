@@ -3,35 +3,59 @@ import { join } from 'node:path'
 import { temporaryDirectory } from '../support/cleanup.ts'
 import { example } from './stack.ts'
 
-const authClient = `
-import { createAuthClient } from 'better-auth/client'
-import { jwtClient } from 'better-auth/client/plugins'
-export const authClient = createAuthClient({ plugins: [jwtClient()] })`
-
-const entry = `
-import { authClient } from './auth-client'
-import { tasksApi } from './tasks-api'
-Object.assign(globalThis, { authClient, tasksApi })`
+interface RecipeOptions {
+  /** The heading that it stands under. */
+  heading: string
+  apiUrl: string
+  target: 'browser' | 'bun'
+  /** The modules that its app has and this repository has not, by name: their sources. */
+  modules?: Record<string, string>
+  /** What is added at its end. */
+  end?: string
+}
 
 /**
- * The lines that the example's README gives to copy, bundled as an app of one's own would have them, with
- * `authClient` and `tasksApi` as globals of the page that runs it.
+ * The lines that the README gives to copy below a heading, bundled as an app of one's own would have them. Nothing of
+ * them is changed but the address of the API.
  */
-export async function bundleReadme(apiUrl: string): Promise<string> {
-  const readme = await Bun.file(join(example, 'README.md')).text()
-  const lines = /```ts\n(?<code>.+?)```/s.exec(readme)?.groups?.code
-  if (!lines) throw new Error('README.md has no block of TypeScript')
+export async function bundleRecipe({
+  heading,
+  apiUrl,
+  target,
+  modules = {},
+  end = '',
+}: RecipeOptions): Promise<string> {
+  const readme = await Bun.file(join(import.meta.dir, '../../README.md')).text()
+  const below = readme.split(`### ${heading}\n`)[1] ?? ''
+  const lines = /```tsx?\n(?<code>.+?)```/s.exec(below)?.groups?.code
+  if (!lines) throw new Error(`README.md has no code below "${heading}"`)
 
   const app = temporaryDirectory('todo-readme')
   await symlink(join(example, 'node_modules'), join(app.path, 'node_modules'))
-  const files = { 'auth-client.ts': authClient, 'entry.ts': entry, 'tasks-api.ts': lines }
-  for (const [name, text] of Object.entries(files)) await Bun.write(join(app.path, name), text)
+  const entry = join(app.path, 'recipe.tsx')
+  await Bun.write(entry, lines.replaceAll('http://localhost:8000', apiUrl) + end)
   const { outputs } = await Bun.build({
-    entrypoints: [join(app.path, 'entry.ts')],
-    define: { 'process.env.NEXT_PUBLIC_TASKS_API': JSON.stringify(apiUrl) },
-    format: 'iife',
-    target: 'browser',
+    entrypoints: [entry],
+    format: target === 'browser' ? 'iife' : 'esm',
+    target,
+    plugins: [
+      {
+        name: 'modules',
+        setup(build) {
+          build.onResolve({ filter: /./ }, ({ path }) =>
+            path in modules ? { path, namespace: 'modules' } : undefined,
+          )
+          build.onLoad({ filter: /./, namespace: 'modules' }, ({ path }) => ({
+            contents: modules[path] ?? '',
+            loader: 'ts',
+          }))
+        },
+      },
+    ],
   })
   await app.remove()
   return (await outputs[0]?.text()) ?? ''
 }
+
+/** A bundled module's exports. */
+export const importText = (text: string) => import(`data:text/javascript;base64,${btoa(text)}`)

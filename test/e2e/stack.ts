@@ -1,13 +1,14 @@
 import { openSync } from 'node:fs'
-import { appendFile, mkdir, rm } from 'node:fs/promises'
+import { appendFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { atProcessEnd, temporaryDirectory } from '../support/cleanup.ts'
 import { freePort } from '../support/ports.ts'
+import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { type Service, startService } from '../support/process.ts'
 import { run } from '../support/run.ts'
 
 /** The example's directory. */
-export const example = join(import.meta.dir, '../../examples/better-auth')
+export const example = join(import.meta.dir, '../../examples/nextjs')
 
 /** Logs and screenshots of the last run; git-ignored. */
 export const artifacts = join(import.meta.dir, 'artifacts')
@@ -23,58 +24,73 @@ export interface Program {
   stop(): Promise<void>
 }
 
-/** The Better Auth example and the task API, on free ports, with data of their own. */
+/** The front end and the task API, on free ports, with data of their own. */
 export interface Stack {
   api: Program
-  issuer: Program
-  /** The issuer's SQLite file, for a test that rotates keys as an administrator would. */
-  issuerDatabase: string
+  frontEnd: Program
+  /** The server whose database `todo` has the accounts and the tasks; none where each keeps its own. */
+  postgres: PostgresServer | undefined
   stop(): Promise<void>
 }
 
-/** Whether the API fetches the issuer's public keys, or shares its secret. */
+/**
+ * How the API knows the front end's tokens, and where the data is: by the front end's public keys, with accounts
+ * and tasks in one PostgreSQL database; or by a secret of both, with the accounts in memory and the tasks in the
+ * embedded database.
+ */
 export type Variant = 'key-set' | 'shared-secret'
 
-/** Empties `artifacts`, and installs the example's packages where they are missing. */
-export async function prepare() {
-  await rm(artifacts, { recursive: true, force: true })
-  await mkdir(artifacts)
-  await run([process.execPath, 'install', '--frozen-lockfile'], { cwd: example })
+// Kept on the global object: each test file has modules of its own.
+const kept = globalThis as typeof globalThis & { exampleBuilt?: Promise<unknown> }
+
+/** Installs the example's packages and builds it, once in a run. This also checks its types. */
+const buildExample = () => {
+  kept.exampleBuilt ??= (async () => {
+    await mkdir(artifacts, { recursive: true })
+    await run([process.execPath, 'install', '--frozen-lockfile'], { cwd: example })
+    await run([process.execPath, 'run', 'build'], { cwd: example })
+  })()
+  return kept.exampleBuilt
 }
 
-/** Starts both programs, with an empty database each. */
-export async function startStack(variant: Variant): Promise<Stack> {
+/** Starts both programs, with an empty database each or together. */
+export async function startStack(variant: Variant, environment: Environment = {}): Promise<Stack> {
   const directory = temporaryDirectory('todo-e2e')
-  const [issuerPort, apiPort] = [await freePort(), await freePort()]
-  const issuerUrl = `http://localhost:${issuerPort}`
-  const issuerDatabase = join(directory.path, 'auth.sqlite')
+  const [frontEndPort, apiPort] = [await freePort(), await freePort()]
+  const frontEndUrl = `http://localhost:${frontEndPort}`
   const secret = crypto.getRandomValues(new Uint8Array(32)).toBase64()
-  const trust: Environment =
-    variant === 'key-set' ? { JWKS_URL: `${issuerUrl}/api/auth/jwks` } : { BETTER_AUTH_SECRET: secret }
+  const isShared = variant === 'shared-secret'
+  const postgres = isShared ? undefined : await startPostgres()
+  const database: Environment = postgres ? { DATABASE_URL: postgres.url() } : {}
 
   const api = apiProgram({
-    ...trust,
-    CORS_ORIGINS: issuerUrl,
+    ...database,
+    ...(isShared ? { BETTER_AUTH_SECRET: secret } : { JWKS_URL: `${frontEndUrl}/api/auth/jwks` }),
+    CORS_ORIGINS: frontEndUrl,
     DATA_DIR: join(directory.path, 'data'),
-    JWT_AUDIENCE: issuerUrl,
-    JWT_ISSUER: issuerUrl,
+    DATABASE_TIMEOUT_MS: '1000',
+    JWT_AUDIENCE: frontEndUrl,
+    JWT_ISSUER: frontEndUrl,
     PORT: String(apiPort),
+    ...environment,
   })
-  const issuer = issuerProgram(directory.path, {
-    API_URL: api.url,
+  const frontEnd = frontEndProgram({
+    ...database,
     BETTER_AUTH_SECRET: secret,
-    DATABASE_FILE: issuerDatabase,
-    PORT: String(issuerPort),
-    TOKEN_ALGORITHM: variant === 'key-set' ? 'EdDSA' : 'HS256',
+    PORT: String(frontEndPort),
+    TASKS_API_URL: api.url,
+    ...(isShared && { TOKEN_ALGORITHM: 'HS256' }),
   })
 
   async function stop() {
-    await Promise.all([api.stop(), issuer.stop()])
+    await Promise.all([api.stop(), frontEnd.stop()])
+    await postgres?.remove()
     await directory.remove()
   }
 
-  await Promise.all([api.start(), issuer.start()])
-  return { api, issuer, issuerDatabase, stop }
+  await buildExample()
+  await Promise.all([api.start(), frontEnd.start()])
+  return { api, frontEnd, postgres, stop }
 }
 
 function apiProgram(environment: Environment): Program {
@@ -93,21 +109,22 @@ function apiProgram(environment: Environment): Program {
   }
 }
 
-/** `cwd` is not the example's own directory, so that no `.env` of the developer reaches it. */
-function issuerProgram(cwd: string, environment: Environment): Program {
+function frontEndProgram(environment: Environment): Program {
   const url = `http://localhost:${environment.PORT}`
-  const log = join(artifacts, 'issuer.log')
+  const log = join(artifacts, 'front-end.log')
   let child: Bun.Subprocess | undefined
   let cancelCleanup: (() => void) | undefined
 
   async function start(extra?: Environment) {
     const { PATH = '', HOME = '' } = process.env
-    const started = Bun.spawn([process.execPath, join(example, 'server.ts')], {
-      cwd,
-      env: { PATH, HOME, ...environment, ...extra },
+    const next = join(example, 'node_modules', 'next', 'dist', 'bin', 'next')
+    const output = openSync(log, 'a')
+    const started = Bun.spawn(['node', next, 'start'], {
+      cwd: example,
+      env: { PATH, HOME, NEXT_TELEMETRY_DISABLED: '1', ...environment, ...extra },
       stdin: 'ignore',
-      stdout: 'ignore',
-      stderr: openSync(log, 'a'),
+      stdout: output,
+      stderr: output,
     })
     child = started
     cancelCleanup = atProcessEnd('kill -KILL "$1"', String(started.pid))

@@ -1,0 +1,225 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { decodeProtectedHeader } from 'jose'
+import { openBrowser, screenshot } from './browser.ts'
+import { eventually } from './eventually.ts'
+import { askApi, newPerson, password, tokenOf, visit } from './person.ts'
+import { type Stack, startStack } from './stack.ts'
+
+/** What people do with the front end, in its usual way: by the key set, accounts and tasks in one database. */
+
+let browser: Awaited<ReturnType<typeof openBrowser>>
+let stack: Stack
+
+beforeAll(async () => {
+  browser = await openBrowser()
+  stack = await startStack('key-set')
+}, 600_000)
+
+afterAll(async () => {
+  await browser?.close()
+  await stack?.stop()
+})
+
+const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }
+const desktop = { viewport: { width: 1280, height: 800 } }
+const newcomer = (name: string, options = {}) => newPerson(browser.newProfile(options), stack, name)
+
+test('two people side by side, on a phone and at a desk, each see and reach only what is theirs', async () => {
+  const [ada, ben] = await Promise.all([newcomer('ada', phone), newcomer('ben', desktop)])
+  await Promise.all([ada.add('Water the plants'), ben.add('Call the bank')])
+  await Promise.all([ada.sees('Water the plants'), ben.sees('Call the bank')])
+  await eventually(() => ada.box('Water the plants').count(), 1)
+  await Promise.all([ada.page.reload(), ben.page.reload()])
+  await Promise.all([ada.sees('Water the plants'), ben.sees('Call the bank')])
+
+  const [adasToken, bensToken] = await Promise.all([tokenOf(ada, stack), tokenOf(ben, stack)])
+  const [adasTask] = (await askApi(stack, adasToken)).body
+  expect((await askApi(stack, bensToken, `/api/tasks/${adasTask.id}`)).status).toBe(404)
+  expect((await askApi(stack, bensToken, `/api/${adasTask.user_id}/tasks`)).status).toBe(403)
+  expect(decodeProtectedHeader(adasToken).alg).toBe('EdDSA')
+  expect(await stack.postgres?.psql('select count(*) from "user" u join tasks t on t.user_id = u.id')).toBe(
+    '2',
+  )
+})
+
+test('an account is made, left and come back to; a wrong password and a taken address are told', async () => {
+  const cleo = await visit(await browser.newProfile(), stack, 'cleo')
+  await screenshot(cleo.page, '01-sign-in')
+  await cleo.signUp()
+  await cleo.sees()
+  await screenshot(cleo.page, '02-empty')
+  await cleo.add('Pack for the trip')
+  await cleo.sees('Pack for the trip')
+  await cleo.signOut()
+  await cleo.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+  expect(await cleo.page.getByText('Pack for the trip').count()).toBe(0)
+
+  await cleo.signUp()
+  await cleo.isTold('User already exists. Use another email.')
+  await cleo.press('Sign in')
+  await cleo.page.getByLabel('Password').fill('not the password')
+  await cleo.press('Sign in')
+  await cleo.isTold('Invalid email or password')
+  await screenshot(cleo.page, '03-wrong-password')
+  await cleo.page.getByLabel('Password').fill(password)
+  await cleo.press('Sign in')
+  await cleo.sees('Pack for the trip')
+})
+
+test('the first list comes with the page, and no token stays in the page or in storage', async () => {
+  const dora = await newcomer('dora')
+  await dora.add('Sweep the stairs')
+  await eventually(() => dora.box('Sweep the stairs').count(), 1)
+  const { length } = dora.answers
+  await dora.page.reload()
+  await dora.sees('Sweep the stairs')
+  expect(dora.answers).toHaveLength(length)
+
+  const html = await (await dora.profile.request.get(stack.frontEnd.url)).text()
+  expect(html).toContain('Sweep the stairs')
+  const stored = await dora.page.evaluate(
+    'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
+  )
+  expect(html + stored).not.toContain('eyJ')
+  expect(
+    await (await dora.profile.request.get(`${stack.frontEnd.url}/?status=completed`)).text(),
+  ).not.toContain('Sweep')
+})
+
+test('a task is added, edited in its place, completed, reopened and deleted, and each of these is stored', async () => {
+  const emma = await newcomer('emma', desktop)
+  for (const title of ['Buy oats', 'Renew the passport', 'Write to grandmother']) await emma.add(title)
+  await emma.sees('Write to grandmother', 'Renew the passport', 'Buy oats')
+
+  await emma.openEditor('Renew the passport')
+  await emma.page.getByLabel('Title').fill('Renew both passports')
+  await emma.page.getByLabel('Description').fill('Photos first.\nThe office closes at noon on Fridays.')
+  await emma.page.getByLabel('Status').selectOption('In progress')
+  await screenshot(emma.page, '04-editor')
+  await emma.press('Save')
+  await emma.box('Buy oats').check()
+  await emma.sees('Write to grandmother', 'Renew both passports', 'Buy oats')
+  await eventually(async () => {
+    const { body } = await askApi(stack, await tokenOf(emma, stack))
+    return body.map((task: Record<string, unknown>) => [task.title, task.description, task.status])
+  }, [
+    ['Write to grandmother', null, 'pending'],
+    ['Renew both passports', 'Photos first.\nThe office closes at noon on Fridays.', 'in_progress'],
+    ['Buy oats', null, 'completed'],
+  ])
+  await screenshot(emma.page, '05-tasks')
+
+  await emma.press('To do')
+  await emma.sees('Write to grandmother')
+  await emma.press('In progress')
+  await emma.sees('Renew both passports')
+  await emma.page.reload()
+  await emma.sees('Renew both passports')
+  await emma.press('Done')
+  await emma.sees('Buy oats')
+  await emma.box('Buy oats').click()
+  await emma.sees()
+  await emma.reads('Nothing done yet.')
+  await emma.press('All')
+
+  await emma.press('Delete Write to grandmother')
+  await emma.sees('Renew both passports', 'Buy oats')
+  await screenshot(emma.page, '06-deleted')
+  await emma.press('Undo')
+  await emma.sees('Write to grandmother', 'Renew both passports', 'Buy oats')
+  await emma.box('Write to grandmother').waitFor()
+  await emma.press('Delete Buy oats')
+  await emma.press('Close')
+  await emma.sees('Write to grandmother', 'Renew both passports')
+  await eventually(async () => (await askApi(stack, await tokenOf(emma, stack))).body.length, 2)
+})
+
+test('a long list comes page by page', async () => {
+  const finn = await newcomer('finn')
+  const token = await tokenOf(finn, stack)
+  for (let number = 1; number <= 45; number++)
+    await askApi(stack, token, '/api/tasks', {
+      method: 'POST',
+      body: JSON.stringify({ title: `Task ${number}` }),
+    })
+  await finn.page.reload()
+  for (const count of [20, 40]) {
+    await finn.reads(`The first ${count} tasks`)
+    await finn.press('Show more')
+  }
+  await finn.reads('45 tasks')
+  await finn.sees(...Array.from({ length: 45 }, (_, index) => `Task ${45 - index}`))
+})
+
+test('everything can be done from the keyboard', async () => {
+  const gwen = await newcomer('gwen')
+  const { keyboard } = gwen.page
+  const focused = (role: 'button' | 'checkbox' | 'textbox', name: string) =>
+    eventually(
+      () => gwen.page.getByRole(role, { name, exact: true }).evaluate((node) => node.matches(':focus')),
+      true,
+    )
+
+  for (const name of ['Sign out']) await keyboard.press('Tab').then(() => focused('button', name))
+  await keyboard.press('Tab')
+  await keyboard.type('Feed the cat')
+  await keyboard.press('Enter')
+  await gwen.box('Feed the cat').waitFor()
+  await focused('textbox', 'New task')
+  for (const name of ['Add', 'All', 'To do', 'In progress', 'Done'])
+    await keyboard.press('Tab').then(() => focused('button', name))
+  await keyboard.press('Tab')
+  await focused('checkbox', 'Feed the cat')
+  await keyboard.press('Space')
+  await eventually(() => gwen.box('Feed the cat').isChecked(), true)
+  await screenshot(gwen.page, '07-keyboard')
+
+  await keyboard.press('Tab')
+  await focused('button', 'Edit Feed the cat')
+  await keyboard.press('Enter')
+  await focused('textbox', 'Title')
+  await keyboard.press('Escape')
+  await focused('button', 'Edit Feed the cat')
+  await keyboard.press('Enter')
+  await focused('textbox', 'Title')
+  await keyboard.press('End')
+  await keyboard.type('s')
+  await keyboard.press('Enter')
+  await focused('button', 'Edit Feed the cats')
+  await keyboard.press('Tab')
+  await focused('button', 'Delete Feed the cats')
+  await keyboard.press('Enter')
+  await focused('button', 'Undo')
+  await keyboard.press('Enter')
+  await gwen.box('Feed the cats').waitFor()
+})
+
+test('it fits a phone, a tablet and a desk, in light and dark, and breaks no rule of axe', async () => {
+  const hugo = await newcomer('hugo')
+  await hugo.add('A title with averyveryverylongwordthatfitsnoscreenandhasnoplacetobreakatallwhateverhappens')
+  await hugo.add('Repair the bicycle')
+  await hugo.add('Plan the garden')
+  await hugo.box('Repair the bicycle').check()
+  await hugo.box('Plan the garden').waitFor()
+  await hugo.press('Delete Plan the garden')
+  await hugo.openEditor('Repair the bicycle')
+  for (const width of [320, 768, 1280])
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await hugo.page.setViewportSize({ width, height: 800 })
+      await hugo.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await screenshot(hugo.page, `08-${width}-${colorScheme}`)
+      const overflow = hugo.page.locator('html').evaluate((node) => node.scrollWidth - node.clientWidth)
+      expect(await overflow).toBe(0)
+    }
+})
+
+test('a page that does not exist says so', async () => {
+  const page = await (await browser.newProfile()).newPage()
+  await page.goto(`${stack.frontEnd.url}/nowhere`)
+  await page.getByText('could not be found').waitFor()
+  await screenshot(page, '09-not-found')
+})
+
+test('in all of this the browser asked nothing of another host than localhost', () => {
+  expect(browser.outside).toEqual([])
+})
