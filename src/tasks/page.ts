@@ -17,6 +17,20 @@ const mostBytesOf = (tasks: readonly TaskReply[]): number => {
   return units * BYTES_PER_UNIT + tasks.length * BYTES_OF_REST
 }
 
+/** What JSON writes in another way. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are among it
+const ESCAPED = /["\\\u0000-\u001f]/
+
+/** The bytes of a text in JSON. Most are as they are, which is found out twenty times faster than by writing them. */
+const bytesOfText = (text: string): number =>
+  ESCAPED.test(text) ? Buffer.byteLength(JSON.stringify(text)) : Buffer.byteLength(text) + 2
+
+const bytesOf = ({ title, description, ...rest }: TaskReply): number =>
+  Buffer.byteLength(JSON.stringify({ ...rest, title: 0, description: 0 })) -
+  2 +
+  bytesOfText(title) +
+  (description === null ? 4 : bytesOfText(description))
+
 /**
  * How many of the first tasks make a page.
  *
@@ -27,7 +41,7 @@ export const pageLength = (tasks: readonly TaskReply[], limit: number): number =
   // With a bracket before the first task, and after each a comma or the other bracket.
   let bytes = 1
   const last = tasks.findIndex((task) => {
-    bytes += Buffer.byteLength(JSON.stringify(task)) + 1
+    bytes += bytesOf(task) + 1
     return bytes > PAGE_BYTES
   })
   return Math.min(last < 0 ? tasks.length : last + 1, limit)
@@ -41,8 +55,8 @@ const REMEMBERED_MS = 10_000
 
 const MAX_REMEMBERED = 10_000
 
-/** As how many ordinary statements a large page counts: of one user's, two are under way at once. */
-const LARGE_PAGE_WEIGHT = 8
+/** As how many ordinary statements a large page counts: more than a user may have, so that each goes alone. */
+const LARGE_PAGE_WEIGHT = 1000
 
 /** Knows whose pages have been large lately: how large the next one is, nobody knows before it is read. */
 export interface PageWeights {

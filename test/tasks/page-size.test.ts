@@ -128,7 +128,7 @@ describe('the length of a page', () => {
     weights.note('ann', large)
     weights.note('ann', [])
     weights.note('ben', large.slice(0, 1))
-    expect([weights.of('ann'), weights.of('ben'), weights.of('eve')]).toEqual([8, 1, 1])
+    expect([weights.of('ann'), weights.of('ben'), weights.of('eve')]).toEqual([1000, 1, 1])
     now += 10_000
     expect(weights.of('ann')).toBe(1)
   })
