@@ -1,5 +1,6 @@
 import { databaseFaults } from './database.ts'
 import { embeddedFaults } from './embedded.ts'
+import { greedyUserFaults } from './greedy-user.ts'
 import { networkFaults } from './network.ts'
 import { overloadFaults } from './overload.ts'
 import { poolerFaults } from './pooler.ts'
@@ -18,4 +19,5 @@ export const faults: Fault[] = [
   ...embeddedFaults,
   ...overloadFaults,
   ...slowClientFaults,
+  ...greedyUserFaults,
 ]

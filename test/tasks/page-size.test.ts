@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createPageWeights, PAGE_BYTES, pageLength } from '../../src/tasks/page.ts'
 import type { TaskReply } from '../../src/tasks/schema.ts'
-import { type Api, apiOn, newUserId } from '../support/api.ts'
+import { type Api, apiOn, describeApi, newUserId, tokenFor } from '../support/api.ts'
 import { describeForms, makeTask, nextOf } from '../support/task-forms.ts'
 
 const EMOJI = '😀'.repeat(10_000)
@@ -74,6 +74,41 @@ describeForms('a page', (api, tasksOf) => {
     const { json } = await watched.send('GET', tasksOf(user), { as: user })
     expect(json.length).toBeLessThan(30)
     expect(rows).toBe(json.length + 1)
+  })
+})
+
+describeApi('large pages that a client does not read', (api) => {
+  const { app, send } = api
+
+  test('are only so many of one user, who is told 503; others are not, and smaller answers go on', async () => {
+    const [greedy, modest] = [newUserId(), newUserId()]
+    for (const user of [greedy, modest]) await makeTasks(api, user, Array(30).fill(EMOJI))
+    const headers = { authorization: `Bearer ${tokenFor(greedy)}` }
+    const ask = () => app.handle(new Request('http://localhost/api/tasks', { headers }))
+    const unread: Response[] = []
+    for (let count = 0; count < 16; count++) unread.push(await ask())
+    expect(unread.map(({ status }) => status)).toEqual(Array(16).fill(200))
+    const refused = await send('GET', '/api/tasks', { as: greedy })
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+    expect((await send('GET', '/api/tasks', { as: modest })).status).toBe(200)
+    expect((await send('POST', '/api/tasks', { as: greedy, body: { title: 'A' } })).status).toBe(201)
+
+    for (const answer of unread.slice(1)) await answer.body?.cancel()
+    expect(await unread[0]?.json()).toHaveLength(27)
+    expect((await send('GET', '/api/tasks', { as: greedy })).status).toBe(200)
+  })
+
+  test('are bounded also when all are asked for at once', async () => {
+    const greedy = newUserId()
+    await makeTasks(api, greedy, Array(30).fill(EMOJI))
+    const headers = { authorization: `Bearer ${tokenFor(greedy)}` }
+    const ask = () => app.handle(new Request('http://localhost/api/tasks', { headers }))
+    const answers = await Promise.all(Array.from({ length: 60 }, ask))
+    const taken = answers.filter(({ status }) => status === 200)
+    expect(taken.length).toBeGreaterThanOrEqual(16)
+    expect(taken.length).toBeLessThan(40)
+    expect(answers.filter(({ status }) => status === 503)).toHaveLength(60 - taken.length)
+    for (const answer of answers) await answer.body?.cancel()
   })
 })
 
