@@ -68,6 +68,21 @@ const commands: Record<string, Command> = {
       return 0
     },
   },
+  import: {
+    argument: 'source',
+    options: ['apply', 'tasks', 'users', 'user-id'],
+    async run(source, { apply = false, tasks, users, 'user-id': userId }) {
+      const { importTasks } = await import('./commands/import.ts')
+      return importTasks(loadConfig(), { source, isApplied: apply, tasks, users, userId })
+    },
+  },
+  erase: {
+    argument: 'user-id',
+    async run(userId) {
+      print(await (await import('./commands/erase.ts')).eraseAndTell(userId, loadConfig()))
+      return 0
+    },
+  },
 }
 
 const help: Command = {

@@ -42,7 +42,7 @@ const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/^auth\//, /^((errors|fair-queue|auth\/(jwks|bounded-fetch))\.ts|auth\/common-passwords\.txt)$/],
   [/^docs\//, /^(docs\/.+|http\/problem\.ts|errors\.ts)$/],
   [/^http\//, /^(http\/.+|errors)\.ts$/],
-  [/^transfer\//, /^((transfer|db)\/.+|config|database-url|errors|invocation|log)\.ts$/],
+  [/^transfer\//, /^((transfer|db)\/.+|auth\/token|config|database-url|errors|invocation|log)\.ts$/],
   [/^db\/client\.ts$/, /^((db\/.+|errors|config)\.ts)$/],
   [/^db\//, /^((db\/.+|errors|fair-queue|invocation|database-url)\.ts|db\/migrations\/.+)$/],
 ]

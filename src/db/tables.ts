@@ -18,6 +18,8 @@ export const tablesIn = (schema: string) => ({
   tasks: fragment(`${schema}.tasks`),
   idempotencyKeys: fragment(`${schema}.idempotency_keys`),
   rateLimits: fragment(`${schema}.rate_limits`),
+  /** The sequence of the tasks' ids. */
+  taskIds: fragment(`${schema}.tasks_id_seq`),
   journal: fragment(`${schema}.${JOURNAL_NAME}`),
 })
 

@@ -1,0 +1,132 @@
+import type { ClientSql } from '../db/client.ts'
+import { violatedConstraint } from '../db/sqlstate.ts'
+import type { Tables } from '../db/tables.ts'
+import { prepareTransaction } from './connection.ts'
+import type { Progress } from './progress.ts'
+import type { Reader, SourceKey } from './reading.ts'
+import { type ReadingRules, readTask, readUser, type StoredTask, type StoredUser } from './rows.ts'
+import { createTally, quoted } from './tally.ts'
+import { TransferError } from './transfer-error.ts'
+
+export interface CopyOptions {
+  reader: Reader
+  rules: ReadingRules
+  target: ClientSql
+  tables: Tables
+  progress: Progress
+  /** Called before the end of the transaction is sent: from here on what is stored is not known until it is answered. */
+  onCommit: () => void
+}
+
+/** What was stored. */
+export interface Copied {
+  users: number
+  tasks: number
+  keys: number
+  /** The next task gets it, or a larger one. */
+  nextId: number
+}
+
+/**
+ * Stores users. Those who are there already are kept from making tasks until the end of the transaction; those who
+ * have some are a reason to stop.
+ */
+const storeUsers = async (sql: ClientSql, tables: Tables, users: StoredUser[]): Promise<void> => {
+  const ids = JSON.stringify(users.map(({ id }) => id))
+  await sql`
+    insert into ${tables.users} as existing (id, email, password_hash, created_at)
+    select id, email, password_hash, coalesce(created_at, now())
+    from json_to_recordset(${JSON.stringify(users)}::text::json)
+      as row (id text, email text, password_hash text, created_at timestamptz)
+    on conflict (id) do update set
+      email = coalesce(excluded.email, existing.email),
+      password_hash = coalesce(excluded.password_hash, existing.password_hash),
+      created_at = excluded.created_at`
+  await sql`
+    select from ${tables.users} where id in (select json_array_elements_text(${ids}::text::json)) for update`
+  const [busy] = await sql<{ user_id: string }[]>`
+    select user_id from ${tables.tasks}
+    where user_id in (select json_array_elements_text(${ids}::text::json)) limit 1`
+  if (busy) throw new TransferError(`User ${quoted(busy.user_id)} has got tasks in the target meanwhile.`)
+}
+
+const storeTasks = (sql: ClientSql, tables: Tables, tasks: StoredTask[]) => sql`
+  insert into ${tables.tasks} (id, user_id, title, description, status, created_at, updated_at)
+  overriding system value
+  select id, user_id, title, description, status, coalesce(created_at, now()), coalesce(updated_at, created_at, now())
+  from json_to_recordset(${JSON.stringify(tasks)}::text::json) as row (
+    id bigint, user_id text, title text, description text, status text, created_at timestamptz, updated_at timestamptz
+  )`
+
+const storeKeys = (sql: ClientSql, tables: Tables, keys: SourceKey[]) => sql`
+  insert into ${tables.idempotencyKeys} (user_id, key, fingerprint, task_id, created_at)
+  select user_id, key, decode(fingerprint, 'hex'), task_id, created_at
+  from json_to_recordset(${JSON.stringify(keys)}::text::json)
+    as row (user_id text, key text, fingerprint text, task_id bigint, created_at timestamptz)
+  on conflict (user_id, key) do update set
+    fingerprint = excluded.fingerprint, task_id = excluded.task_id, created_at = excluded.created_at`
+
+/** The last id that was given to a task. */
+const readLastId = async (sql: ClientSql, tables: Tables): Promise<number> => {
+  const [sequence] = await sql<[{ last: number }]>`
+    select case when is_called then last_value else last_value - 1 end as last from ${tables.taskIds}`
+  return sequence.last
+}
+
+/** Puts the identity above all ids, and never back: the service may be giving some at this moment. */
+const raiseIdentity = async (sql: ClientSql, tables: Tables, largestId: number): Promise<number> => {
+  await sql`
+    select setval(pg_get_serial_sequence(format('%I.%I', ${tables.schema}::text, 'tasks'), 'id'), ${largestId})
+    where ${largestId}::bigint > (
+      select case when is_called then last_value else last_value - 1 end from ${tables.taskIds})`
+  return (await readLastId(sql, tables)) + 1
+}
+
+/**
+ * Copies everything in one transaction: all of it, or nothing.
+ *
+ * @throws {TransferError} and errors of either database
+ */
+export const copyAll = async (options: CopyOptions): Promise<Copied> => {
+  const { reader, rules, target: sql, tables, progress, onCommit } = options
+  // What is found was told before.
+  const findings = { problems: createTally(), changes: createTally() }
+  const copied: Copied = { users: 0, tasks: 0, keys: 0, nextId: 1 }
+  await sql`begin`
+  await prepareTransaction(sql)
+  try {
+    for await (const rows of reader.users()) {
+      const users = rows.flatMap((row) => (row.is_deleted ? [] : (readUser(row, rules, findings) ?? [])))
+      await storeUsers(sql, tables, users)
+      copied.users += users.length
+    }
+    let largestId = await readLastId(sql, tables)
+    for await (const rows of reader.tasks()) {
+      const tasks: StoredTask[] = []
+      for (const row of rows) {
+        const task = row.is_deleted ? undefined : readTask(row, largestId + 1, rules, findings)
+        if (!task) continue
+        tasks.push(task)
+        largestId = Math.max(largestId, Number(task.id))
+      }
+      await storeTasks(sql, tables, tasks)
+      copied.tasks += tasks.length
+      progress.advance(tasks.length)
+    }
+    for await (const keys of reader.keys()) {
+      await storeKeys(sql, tables, keys)
+      copied.keys += keys.length
+    }
+    if (findings.problems.count() > 0) throw new Error('a row became a problem after it was looked at')
+    copied.nextId = await raiseIdentity(sql, tables, largestId)
+  } catch (error) {
+    if (violatedConstraint(error) === 'users_email_key')
+      throw new TransferError('An email has been taken by another user of the target meanwhile.')
+    throw error
+  } finally {
+    progress.end()
+  }
+  onCommit()
+  await sql`commit`
+  return copied
+}

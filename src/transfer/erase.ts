@@ -1,0 +1,33 @@
+import type { ClientSql } from '../db/client.ts'
+import type { Tables } from '../db/tables.ts'
+
+/** What was deleted with a user. */
+export interface Erased {
+  tasks: number
+  keys: number
+}
+
+/**
+ * Deletes a user, with all tasks and idempotency keys, in one transaction; `undefined` when there is nobody of that
+ * id. What the user writes meanwhile waits, and is deleted or refused with the rest.
+ *
+ * @param sql one connection, to be destroyed when this fails: the transaction stays open then
+ */
+export const eraseUser = async (
+  sql: ClientSql,
+  { users, tasks, idempotencyKeys }: Tables,
+  userId: string,
+): Promise<Erased | undefined> => {
+  const count = async (deleted: Promise<{ count: number }[]>) => (await deleted)[0]?.count ?? 0
+  await sql`begin`
+  const [user] = await sql`select from ${users} where id = ${userId} for update`
+  const erased = {
+    tasks: await count(sql<{ count: number }[]>`
+      with gone as (delete from ${tasks} where user_id = ${userId} returning 1) select count(*) from gone`),
+    keys: await count(sql<{ count: number }[]>`
+      with gone as (delete from ${idempotencyKeys} where user_id = ${userId} returning 1) select count(*) from gone`),
+  }
+  await sql`delete from ${users} where id = ${userId}`
+  await sql`commit`
+  return user ? erased : undefined
+}

@@ -1,0 +1,137 @@
+import type { Row } from 'postgres'
+import { type ClientSql, type Fragment, fragment } from '../db/client.ts'
+import type { Mapping } from './mapping.ts'
+import type { SourceTask, SourceUser } from './rows.ts'
+import type { Column, Table } from './tables.ts'
+
+/** How many rows are in memory at once. */
+const BATCH = 500
+
+/** A name as it is, dots included, which the driver's own way would take for separators. */
+const name = (text: string): Fragment => fragment.unsafe(`"${text.replaceAll('"', '""')}"`) as Fragment
+
+const tableOf = ({ schema, name: table }: Table) => fragment`${name(schema)}.${name(table)}`
+
+const missing = fragment`null::text`
+
+const textOf = (alias: string, column: Column | undefined) =>
+  column ? fragment`${name(alias)}.${name(column.name)}::text` : missing
+
+/** A time without a zone is one of the session's, which is UTC. */
+const timeOf = (alias: string, column: Column | undefined) =>
+  column ? fragment`${name(alias)}.${name(column.name)}::timestamptz::text` : missing
+
+/** Whether a row counts as deleted: by a time, or by a mark. */
+const isDeleted = (alias: string, column: Column | undefined) => {
+  if (!column) return fragment`false`
+  const value = fragment`${name(alias)}.${name(column.name)}`
+  return column.kind === 'time'
+    ? fragment`${value} is not null`
+    : fragment`coalesce(${value}::int <> 0, false)`
+}
+
+/** The users, those marked as deleted included. */
+const selectUsers = ({ users, tasks }: Mapping) => {
+  if (!users)
+    return fragment`
+      select distinct ${textOf('t', tasks.columns.owner)} as id, ${missing} as email, ${missing} as password_hash,
+        ${missing} as created_at, false as is_deleted, false as is_inactive
+      from ${tableOf(tasks.table)} as t
+      where ${textOf('t', tasks.columns.owner)} is not null and not ${isDeleted('t', tasks.columns.deleted)}`
+  const { table, columns } = users
+  return fragment`
+    select ${textOf('u', columns.id)} as id, ${textOf('u', columns.email)} as email,
+      ${textOf('u', columns.passwordHash)} as password_hash, ${timeOf('u', columns.createdAt)} as created_at,
+      ${isDeleted('u', columns.deleted)} as is_deleted,
+      ${columns.active ? fragment`u.${name(columns.active.name)} is false` : fragment`false`} as is_inactive
+    from ${tableOf(table)} as u`
+}
+
+/** The tasks in the order of creation, those marked as deleted and those of deleted users included. */
+const selectTasks = ({ users, tasks: { table, columns } }: Mapping) => {
+  const owner = textOf('t', columns.owner)
+  const id = fragment`t.${name(columns.id.name)}`
+  const inOrder =
+    columns.createdAt && !columns.isIdKept
+      ? fragment`${timeOf('t', columns.createdAt)}::timestamptz asc nulls last, ${id}`
+      : id
+  return fragment`
+    select ${id}::text as id, ${owner} as owner, ${users ? textOf('u', users.columns.id) : owner} as user_id,
+      ${textOf('t', columns.title)} as title, ${textOf('t', columns.description)} as description,
+      ${textOf('t', columns.completed)} as completed, ${textOf('t', columns.status)} as status,
+      ${timeOf('t', columns.createdAt)} as created_at,
+      coalesce(${timeOf('t', columns.updatedAt)}, ${timeOf('t', columns.createdAt)}) as updated_at,
+      ${isDeleted('t', columns.deleted)} or ${isDeleted('u', users?.columns.deleted)} as is_deleted
+    from ${tableOf(table)} as t
+    ${users ? fragment`left join ${tableOf(users.table)} as u on ${textOf('u', users.columns.key)} = ${owner}` : fragment``}
+    order by ${inOrder}`
+}
+
+/** An idempotency key, as text. */
+export interface SourceKey {
+  user_id: string
+  key: string
+  fingerprint: string
+  task_id: string
+  created_at: string
+}
+
+const selectKeys = (keys: Table) => fragment`
+  select user_id, key, encode(fingerprint, 'hex') as fingerprint, task_id::text, created_at::text
+  from ${tableOf(keys)} order by user_id, key`
+
+/** @param cursor a name of its own for each kind of rows: the driver keeps the columns of a prepared `fetch` */
+const readInBatches = async function* <T extends Row>(
+  sql: ClientSql,
+  cursor: 'users' | 'tasks' | 'keys',
+  rows: Fragment,
+): AsyncGenerator<T[]> {
+  await sql`declare ${name(cursor)} no scroll cursor for ${rows}`
+  for (;;) {
+    const batch = await sql<T[]>`fetch ${fragment.unsafe(String(BATCH)) as Fragment} from ${name(cursor)}`
+    if (batch.length === 0) break
+    yield batch
+  }
+  await sql`close ${name(cursor)}`
+}
+
+/** Reads a source, in batches: memory does not grow with it. */
+export const createReader = (sql: ClientSql, mapping: Mapping) => ({
+  users: () => readInBatches<SourceUser & Row>(sql, 'users', selectUsers(mapping)),
+  tasks: () => readInBatches<SourceTask & Row>(sql, 'tasks', selectTasks(mapping)),
+  async *keys(): AsyncGenerator<SourceKey[]> {
+    if (mapping.keys) yield* readInBatches<SourceKey & Row>(sql, 'keys', selectKeys(mapping.keys))
+  },
+  /** Values that are there more than once, and must not be. */
+  async duplicates(): Promise<{ emails: string[]; ids: string[]; keys: string[]; taskIds: string[] }> {
+    const repeated = async (value: Fragment, from: Fragment, where: Fragment): Promise<string[]> => {
+      const found = await sql<{ value: string }[]>`
+        select ${value} as value from ${from} where ${where} group by 1 having count(*) > 1 order by 1 limit 20`
+      return found.map((row) => row.value)
+    }
+    const { users, tasks } = mapping
+    const ofUsers = (value: Fragment) =>
+      users
+        ? repeated(
+            value,
+            fragment`${tableOf(users.table)} as u`,
+            fragment`not ${isDeleted('u', users.columns.deleted)} and ${value} <> ''`,
+          )
+        : Promise.resolve([])
+    return {
+      emails: await ofUsers(fragment`lower(btrim(${textOf('u', users?.columns.email)}) collate "C")`),
+      ids: await ofUsers(textOf('u', users?.columns.id)),
+      keys: await ofUsers(textOf('u', users?.columns.key)),
+      taskIds:
+        tasks.columns.isIdKept && tasks.columns.id.name !== tasks.table.key && !mapping.keys
+          ? await repeated(
+              textOf('t', tasks.columns.id),
+              fragment`${tableOf(tasks.table)} as t`,
+              fragment`not ${isDeleted('t', tasks.columns.deleted)}`,
+            )
+          : [],
+    }
+  },
+})
+
+export type Reader = ReturnType<typeof createReader>

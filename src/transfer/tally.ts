@@ -1,0 +1,43 @@
+/** How many examples of a kind are shown. */
+const SHOWN = 5
+
+/** Counts what was found, by kind (in the plural), with the first examples of each. */
+export interface Tally {
+  add(kind: string, example: string): void
+  /** How many there are of all kinds. */
+  count(): number
+  /** One line for each kind. */
+  lines(): string[]
+}
+
+export const createTally = (): Tally => {
+  const kinds = new Map<string, { count: number; examples: string[] }>()
+  return {
+    add(kind, example) {
+      const found = kinds.get(kind) ?? { count: 0, examples: [] }
+      kinds.set(kind, found)
+      found.count += 1
+      if (found.examples.length < SHOWN) found.examples.push(example)
+    },
+    count: () => [...kinds.values()].reduce((sum, { count }) => sum + count, 0),
+    lines: () =>
+      [...kinds].map(([kind, { count, examples }]) => {
+        const more = count > examples.length ? [`and ${formatCount(count - examples.length)} more`] : []
+        return `${kind}: ${formatCount(count)} (${[...examples, ...more].join(', ')})`
+      }),
+  }
+}
+
+/** A number for people: `1,000,000`. */
+export const formatCount = (count: number): string => count.toLocaleString('en-US')
+
+/** `1 task`, `2 tasks`. */
+export const countOf = (count: number, noun: string): string =>
+  `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
+
+/** A value of the source for a terminal: short, and with nothing in it that would act on it. */
+export const quoted = (value: string | null): string => {
+  if (value === null) return 'null'
+  const text = value.length > 60 ? `${value.slice(0, 60)}…` : value
+  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
+}
