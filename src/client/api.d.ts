@@ -133,7 +133,7 @@ export interface paths {
         get: operations["getTask"];
         /**
          * Change a task as a whole
-         * @description The title is required. An optional field that is absent stays as it is, so nothing is lost by leaving it out; `description: null` clears it.
+         * @description The title is required. An optional field that is absent stays as it is, so nothing is lost by leaving it out; `description: null` clears it. A task may be sent back as it was read with `status` or `completed` changed: where the two do not agree, the one that differs from the stored task counts, and `completed` where `updated_at` is that of another version.
          */
         put: operations["replaceTask"];
         post?: never;
@@ -209,7 +209,7 @@ export interface paths {
         get: operations["getTaskOfUser"];
         /**
          * Change a task as a whole
-         * @description The title is required. An optional field that is absent stays as it is, so nothing is lost by leaving it out; `description: null` clears it.
+         * @description The title is required. An optional field that is absent stays as it is, so nothing is lost by leaving it out; `description: null` clears it. A task may be sent back as it was read with `status` or `completed` changed: where the two do not agree, the one that differs from the stored task counts, and `completed` where `updated_at` is that of another version.
          */
         put: operations["replaceTaskOfUser"];
         post?: never;

@@ -34,6 +34,15 @@ const tagsIn = (request: Request, field: 'If-Match' | 'If-None-Match'): '*' | st
   return Array.from(text.matchAll(MEMBER), ([, tag = '']) => tag.replace(CODING, ''))
 }
 
+/** Any version, some, or all but some. */
+type Versions = '*' | { in: readonly string[] } | { notIn: readonly string[] }
+
+/** Whether a version is one of these. */
+export const isOneOf = (versions: Versions, version: string): boolean => {
+  if (versions === '*') return true
+  return 'in' in versions ? versions.in.includes(version) : !versions.notIn.includes(version)
+}
+
 /**
  * The versions, as in `updated_at`, that `If-Match` and `If-None-Match` let a request change: any, as without
  * these headers, some, or all but some.
@@ -41,7 +50,7 @@ const tagsIn = (request: Request, field: 'If-Match' | 'If-None-Match'): '*' | st
  *
  * @throws {AppError} `invalid_request` for a malformed header
  */
-export const versionsToChange = (request: Request): '*' | { in: string[] } | { notIn: string[] } => {
+export const versionsToChange = (request: Request): Versions => {
   const wanted = tagsIn(request, 'If-Match') ?? '*'
   const unwanted = tagsIn(request, 'If-None-Match') ?? []
   if (unwanted === '*') return { in: [] }

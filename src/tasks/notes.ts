@@ -76,7 +76,9 @@ export const replaceTask = notes(
   'replaceTask',
   'Change a task as a whole',
   'The title is required. An optional field that is absent stays as it is, so nothing is lost by leaving it ' +
-    'out; `description: null` clears it.',
+    'out; `description: null` clears it. A task may be sent back as it was read with `status` or `completed` ' +
+    'changed: where the two do not agree, the one that differs from the stored task counts, and `completed` where ' +
+    '`updated_at` is that of another version.',
   {
     requestHeaders: ['If-Match', 'If-None-Match'],
     bodies: { 'Clear the description': { title: 'Buy milk', description: null, completed: false } },

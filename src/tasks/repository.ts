@@ -3,7 +3,7 @@ import type { Database } from '../db/database.ts'
 import type { Statement } from '../db/pool.ts'
 import { violatedConstraint } from '../db/sqlstate.ts'
 import { createPageWeights, PAGE_BYTES, pageLength } from './page.ts'
-import type { NewTask, TaskChange, TaskFilter, TaskReply, TaskStatus } from './schema.ts'
+import type { Disagreement, NewTask, TaskChange, TaskFilter, TaskReply, TaskStatus } from './schema.ts'
 
 /** The versions of a task, as in `updated_at`, that a change is allowed on: any, some, or all but some. */
 export type Versions = '*' | { in: readonly string[] } | { notIn: readonly string[] }
@@ -34,7 +34,10 @@ export interface TaskRepository {
    * when the fingerprint is another.
    */
   createOnce(userId: string, task: NewTask, idempotency: Idempotency): Promise<TaskReply | null>
-  /** The task as changed, or `null` when there is none of that id and version. */
+  /**
+   * The task as changed, or `null` when there is none of that id and version, or one from which both sides of a
+   * {@link Disagreement} differ.
+   */
   change(userId: string, id: number, change: TaskChange, versions: Versions): Promise<TaskReply | null>
   /** The task, completed if it was not and pending if it was; `null` as for {@link TaskRepository.change}. */
   toggle(userId: string, id: number, versions: Versions): Promise<TaskReply | null>
@@ -113,6 +116,26 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
     ) as found
     where bytes_before is null or bytes_before <= ${PAGE_BYTES}
     ${newestFirst}`
+
+  /** True for a row that is of another version than the client has read. */
+  const isStale = ({ readAt }: Disagreement) =>
+    readAt ? fragment`(updated_at < ${readAt.from} or updated_at >= ${readAt.before})` : fragment`false`
+
+  /** The status that is meant, of the row's own and the two that do not agree. */
+  const settled = (wanted: Disagreement) =>
+    wanted.completed
+      ? fragment`case when status = ${wanted.status} or ${isStale(wanted)} then 'completed' else ${wanted.status} end`
+      : fragment`case when completed then 'pending' when ${isStale(wanted)} then status else 'completed' end`
+
+  /** Only rows for which {@link settled} decides: not, say, one in progress that is to be pending and completed. */
+  const decided = (wanted: Disagreement) =>
+    wanted.completed ? fragment`and (completed or status = ${wanted.status} or ${isStale(wanted)})` : nothing
+
+  const statusFor = (wanted: TaskChange['status']) => {
+    if (wanted === undefined) return status
+    if (wanted === 'reopened') return reopened
+    return typeof wanted === 'object' ? settled(wanted) : fragment`${wanted}`
+  }
 
   /** The first row as a reply. */
   const one = async (userId: string, statement: Statement<Row[]>): Promise<TaskReply | null> => {
@@ -255,12 +278,8 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
     async change(userId, id, wanted, versions) {
       const newTitle = wanted.title === undefined ? title : fragment`${wanted.title}`
       const newDescription = wanted.description === undefined ? description : fragment`${wanted.description}`
-      const newStatus =
-        wanted.status === undefined
-          ? status
-          : wanted.status === 'reopened'
-            ? reopened
-            : fragment`${wanted.status}`
+      const newStatus = statusFor(wanted.status)
+      const where = typeof wanted.status === 'object' ? decided(wanted.status) : nothing
       return one(
         userId,
         (sql) => sql`
@@ -271,7 +290,7 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
             updated_at = case
               when (title, description, status) is distinct from (${newTitle}, ${newDescription}, ${newStatus})
               then ${later()} else updated_at end
-          where user_id = ${userId} and id = ${id} ${atVersion(versions)}
+          where user_id = ${userId} and id = ${id} ${atVersion(versions)} ${where}
           returning ${columns}`,
       )
     },

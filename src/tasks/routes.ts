@@ -1,13 +1,14 @@
 import { Elysia, t } from 'elysia'
 import type { Guard } from '../auth/guard.ts'
 import { AppError } from '../errors.ts'
-import { entityTag, readingConditions, versionsToChange } from '../http/etag.ts'
+import { entityTag, isOneOf, readingConditions, versionsToChange } from '../http/etag.ts'
 import { idempotencyKey } from '../http/idempotency-key.ts'
 import type { JsonBody } from '../http/json-body.ts'
 import type { Outbox } from '../http/outbox.ts'
 import * as notes from './notes.ts'
 import type { TaskRepository, Versions } from './repository.ts'
 import {
+  DISAGREEMENT,
   forgetEmpty,
   formatCursor,
   ListQuery,
@@ -58,9 +59,18 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
   /** Where the user's tasks are; the path as it was sent may have characters that no header takes. */
   const pathOf = (userId: string): string => prefix.replace(':user_id', encodeURIComponent(userId))
 
-  /** Tells a task that has moved on from one that is not there. */
-  const missing = async (userId: string, id: number, versions: Versions): Promise<AppError> =>
-    new AppError(versions !== '*' && (await tasks.find(userId, id)) ? 'precondition_failed' : 'not_found')
+  /**
+   * Why nothing was changed, in the order in which that is told: there is no such task, it has moved on, or it is
+   * not clear what is to become of it.
+   */
+  const refusal = async (userId: string, id: number, versions: Versions, wanted?: TaskChange | 'toggle') => {
+    const mayBeUnclear = typeof wanted === 'object' && typeof wanted.status === 'object'
+    const task = versions === '*' && !mayBeUnclear ? null : await tasks.find(userId, id)
+    if (!task) return new AppError('not_found')
+    return mayBeUnclear && isOneOf(versions, task.updated_at)
+      ? new AppError('invalid_request', { errors: [DISAGREEMENT] })
+      : new AppError('precondition_failed')
+  }
 
   const change = async (userId: string, taskId: string, wanted: TaskChange | 'toggle', request: Request) => {
     const id = Number(taskId)
@@ -69,7 +79,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
       wanted === 'toggle'
         ? await tasks.toggle(userId, id, versions)
         : await tasks.change(userId, id, wanted, versions)
-    if (!task) throw await missing(userId, id, versions)
+    if (!task) throw await refusal(userId, id, versions, wanted)
     return task
   }
 
@@ -171,7 +181,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
       async ({ userId, params, request, set }) => {
         const id = Number(params.task_id)
         const versions = versionsToChange(request)
-        if (!(await tasks.remove(userId, id, versions))) throw await missing(userId, id, versions)
+        if (!(await tasks.remove(userId, id, versions))) throw await refusal(userId, id, versions)
         if (deleteStatus === 200) return { message: 'Task deleted' }
         set.status = 204
       },

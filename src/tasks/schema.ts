@@ -2,6 +2,7 @@ import { type Static, t } from 'elysia'
 import { FormatRegistry } from 'elysia/type-system'
 import { TASK_STATUSES } from '../db/task-statuses.ts'
 import { AppError, type FieldError } from '../errors.ts'
+import { readTime, type TimeRange } from './read-at.ts'
 
 // A schema with a title stands under that name in the OpenAPI document; `x-documented-as` says there what the
 // text of a path or query is read as.
@@ -116,7 +117,18 @@ export interface NewTask {
 export interface TaskChange {
   title?: string
   description?: string | null
-  status?: TaskStatus | 'reopened'
+  status?: TaskStatus | 'reopened' | Disagreement
+}
+
+/**
+ * A status and a completion that do not agree, as front ends send them with one of the two changed: the one that
+ * differs from the stored task counts.
+ */
+export interface Disagreement {
+  status: TaskStatus
+  completed: boolean
+  /** The version that the client has read; of another, which somebody has changed since, `completed` counts. */
+  readAt: TimeRange | undefined
 }
 
 /** Throws what is wrong with the fields, if anything is. */
@@ -145,10 +157,22 @@ const titleErrors = (title: string): FieldError[] =>
 const descriptionErrors = (description: string | null): FieldError[] =>
   description === null ? [] : textErrors('description', description, 10_000)
 
-const statusErrors = ({ status, completed }: TaskUpdate): FieldError[] =>
-  status === undefined || completed === undefined || completed === (status === 'completed')
-    ? []
-    : [{ field: 'completed', message: 'must agree with status' }]
+/** What is wrong with a status and a completion that do not agree, where nothing tells which one is meant. */
+export const DISAGREEMENT: FieldError = { field: 'completed', message: 'must agree with status' }
+
+const isDisagreement = ({ status, completed }: TaskUpdate): boolean =>
+  status !== undefined && completed !== undefined && completed !== (status === 'completed')
+
+const readStatus = (body: TaskUpdate & { updated_at?: unknown }): TaskChange['status'] => {
+  const { status, completed, updated_at: updatedAt } = body
+  const byCompletion = completed ? 'completed' : 'reopened'
+  if (status === undefined || completed === undefined)
+    return status ?? (completed === undefined ? undefined : byCompletion)
+  if (!isDisagreement(body)) return status
+  const readAt = readTime(updatedAt)
+  // What is no time is no version of the task, either.
+  return readAt === undefined && updatedAt !== undefined ? byCompletion : { status, completed, readAt }
+}
 
 /**
  * What a schema cannot say about a body that changes a task.
@@ -157,7 +181,7 @@ const statusErrors = ({ status, completed }: TaskUpdate): FieldError[] =>
  */
 export const readTaskChange = (body: TaskUpdate): TaskChange => {
   const change: TaskChange = {}
-  const errors = statusErrors(body)
+  const errors: FieldError[] = []
   if (body.title !== undefined) {
     change.title = body.title.trim()
     errors.push(...titleErrors(change.title))
@@ -166,8 +190,8 @@ export const readTaskChange = (body: TaskUpdate): TaskChange => {
     change.description = body.description
     errors.push(...descriptionErrors(body.description))
   }
-  if (body.status !== undefined) change.status = body.status
-  else if (body.completed !== undefined) change.status = body.completed ? 'completed' : 'reopened'
+  const status = readStatus(body)
+  if (status !== undefined) change.status = status
   refuse(errors)
   return change
 }
@@ -190,6 +214,7 @@ export const readTaskPatch = (body: TaskUpdate): TaskChange => {
  * @throws {AppError} `invalid_request`
  */
 export const readNewTask = (body: TaskCreate): NewTask => {
+  if (isDisagreement(body)) refuse([DISAGREEMENT])
   const { title = '', description = null } = readTaskChange(body)
   return { title, description, status: body.status ?? (body.completed ? 'completed' : 'pending') }
 }
