@@ -8,6 +8,7 @@ import type { Metrics } from './metrics.ts'
 import type { Outbox } from './outbox.ts'
 import { statusOf, toAppError, toProblem } from './problem.ts'
 import type { ServerTiming } from './server-timing.ts'
+import { traceIdOf } from './traceparent.ts'
 
 export interface AnswerOptions {
   crossOrigin: CrossOrigin
@@ -89,6 +90,7 @@ export const answers = ({
           status,
           duration_ms: durationMs,
           request_id: requestId,
+          trace_id: traceIdOf(request),
           user_id: userId || undefined,
           code: failure?.code,
           reason: failure?.reason,
