@@ -46,6 +46,9 @@ export interface PoolOptions {
  */
 const MAX_PIPELINED = 4
 
+/** Which part of the connections may be busy with one owner's statements; at least one. */
+const PART_OF_ONE = 3 / 4
+
 /**
  * After so many statements a connection answers all it has before it takes another. postgres.js keeps them in
  * arrays that are only shortened when they are empty: without a rest they would grow for as long as the load lasts.
@@ -80,8 +83,8 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   /** The connections that take statements. */
   const members = new Set<Member>()
   const waiting = createFairQueue<Job>()
-  /** What one owner's statements may weigh together, so that nobody waits behind many of somebody else's. */
-  const maxOfOne = Math.max(max / 2, 1) * MAX_PIPELINED
+  /** One owner has so many connections at most: what waits there, for a lock or a disk, is in nobody else's way. */
+  const maxOfOne = Math.max(1, Math.floor(max * PART_OF_ONE))
   /** Also those that are being opened, or are being left. */
   let connections = 0
   let opening = 0
@@ -101,27 +104,36 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
     running.length === 0 ||
     (load < MAX_PIPELINED && withoutRest < MAX_WITHOUT_REST && !isSilent && opening === 0 && !mayOpen())
 
-  /** The least busy of those that take one more. */
-  const nextMember = (): Member | undefined => {
+  const hasRoom = () => members.values().some(takesOneMore)
+
+  /** The least busy connection for a statement; none while its owner has as much as one may. */
+  const memberFor = ({ owner, weight }: Job): Member | undefined => {
+    const isOwn = ({ running }: Member) => owner !== undefined && running.some((job) => job.owner === owner)
+    let own = 0
+    let held = 0
+    for (const member of members) {
+      if (!isOwn(member)) continue
+      own += 1
+      for (const job of member.running) if (job.owner === owner) held += job.weight
+    }
+    // However heavy, an owner's only statement may go.
+    if (held > 0 && held + weight > maxOfOne * MAX_PIPELINED) return undefined
     let found: Member | undefined
     for (const member of members)
-      if (takesOneMore(member) && (!found || member.load < found.load)) found = member
+      if (takesOneMore(member) && (own < maxOfOne || isOwn(member)) && (!found || member.load < found.load))
+        found = member
     return found
-  }
-
-  /** However heavy, an owner's only statement may. */
-  const mayGo = ({ owner, weight }: Job): boolean => {
-    if (owner === undefined) return true
-    let held = 0
-    for (const { running } of members) for (const job of running) if (job.owner === owner) held += job.weight
-    return held === 0 || held + weight <= maxOfOne
   }
 
   const dispatch = () => {
     while (waiting.size() > 0) {
-      const member = nextMember()
-      const job = member && waiting.take(mayGo)
-      if (!job) break
+      let member: Member | undefined
+      const goes = (job: Job) => {
+        member = memberFor(job)
+        return member !== undefined
+      }
+      const job = hasRoom() ? waiting.take(goes) : undefined
+      if (!job || !member) break
       send(job, member)
     }
     while (opening < waiting.size() && mayOpen()) open()
@@ -283,8 +295,8 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   return {
     add(job) {
       if (isClosed) return job.reject(stopping())
-      const member = waiting.size() === 0 ? nextMember() : undefined
-      if (member && mayGo(job)) return send(job, member)
+      const member = waiting.size() === 0 ? memberFor(job) : undefined
+      if (member) return send(job, member)
       waiting.add(job)
       dispatch()
     },

@@ -44,13 +44,25 @@ describe.if(findPostgres() !== null)('between users', () => {
     await Promise.all(many)
   })
 
-  test('one has at most half of the connections’ places', async () => {
+  test('one has at most three quarters of the connections, and nobody else waits behind them', async () => {
     const database = await databaseWith(4)
     const many = sleeps(database, 40, 'greedy')
-    expect(database.stats()).toMatchObject({ running: 8, waiting: 32 })
+    expect(database.stats()).toMatchObject({ running: 12, waiting: 28 })
     const others = sleeps(database, 10, 'modest')
     expect(database.stats()).toMatchObject({ running: 16, waiting: 34 })
     await Promise.all([...many, ...others])
+  })
+
+  test('one who waits for a lock on all connections that one may have keeps nobody waiting', async () => {
+    const [holder, database] = [await databaseWith(1), await databaseWith(4)]
+    await holder.run((sql) => sql`select pg_advisory_lock(7)`)
+    const many = Array.from({ length: 20 }, () =>
+      database.run((sql) => sql`select pg_advisory_xact_lock(7)`, 'greedy'),
+    )
+    expect((await database.run((sql) => sql`select 1 as one`, 'modest'))[0]).toEqual({ one: 1 })
+    expect(database.stats()).toMatchObject({ running: 12, waiting: 8 })
+    await holder.run((sql) => sql`select pg_advisory_unlock(7)`)
+    await Promise.all(many)
   })
 
   test('a heavy statement is sent alone, and nobody’s is sent after it over the same connection', async () => {
