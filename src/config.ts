@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { type DatabaseAddress, DatabaseUrlError, parseDatabaseUrl } from './database-url.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 import { isNearMiss } from './near-miss.ts'
@@ -269,4 +270,22 @@ export const loadConfig = (variables: Variables = process.env): Config => {
  */
 export const hideEnvironmentFromDriver = (): void => {
   for (const name of Object.keys(process.env)) if (name.startsWith('PG')) delete process.env[name]
+}
+
+/**
+ * The files that Bun has put into the environment, for the first lines of the log. The package's scripts and the
+ * executable name `.env` to Bun; without that (`bun src/main.ts`) it reads more.
+ */
+export const environmentFiles = (): string[] => {
+  const named = process.execArgv.flatMap((argument) => /^--env-file=(.+)/.exec(argument)?.[1] ?? [])
+  const mode = process.env.NODE_ENV || 'development'
+  const files = named.length > 0 ? named : ['.env', `.env.${mode}`, '.env.local', `.env.${mode}.local`]
+  return files.filter((file) => existsSync(file))
+}
+
+/** Keeps what this machine serves, and `hosts`, from being asked for through the proxy of `HTTP_PROXY`. */
+export const bypassProxyFor = (...hosts: string[]): void => {
+  // Where both are set, Bun reads only the one in small letters.
+  const exceptions = process.env.no_proxy ?? process.env.NO_PROXY
+  process.env.no_proxy = [exceptions, 'localhost', '127.0.0.0/8', '::1', ...hosts].filter(Boolean).join(',')
 }

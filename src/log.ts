@@ -47,6 +47,15 @@ const redact = (line: string): string =>
     .replace(/\beyJ[\w.-]*/g, '[redacted]')
     .replace(/\bBearer +[^\s"',}]+/gi, 'Bearer [redacted]')
 
+/** What could end a line, colour the terminal or turn its direction, as JSON would write it. */
+const escapeInvisible = (text: string): string =>
+  text.replace(/[\p{C}\u2028\u2029]/gu, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  )
+
 const textValue = (value: unknown): string => {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined')
   return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)
@@ -56,7 +65,8 @@ const textLine = (time: string, level: string, message: string, fields: LogField
   const { stack, ...rest } = fields
   let line = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${message}`
   for (const name in rest) if (rest[name] !== undefined) line += ` ${name}=${textValue(rest[name])}`
-  return typeof stack === 'string' ? `${line}\n${stack}` : line
+  line = escapeInvisible(line)
+  return typeof stack === 'string' ? `${line}\n${stack.split('\n').map(escapeInvisible).join('\n')}` : line
 }
 
 /**

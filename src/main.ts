@@ -1,8 +1,6 @@
 import { parseArgs } from 'node:util'
-import { SecretError } from './auth/secret.ts'
 import { ConfigError, loadConfig, loadListenAddress } from './config.ts'
-import { EmbeddedDatabaseError } from './db/embedded.ts'
-import { DatabaseStartError } from './db/source.ts'
+import { StartError } from './system-error.ts'
 import { USAGE } from './usage.ts'
 
 /** The command line: which command, with which arguments. A command gives the exit code; `serve` keeps running. */
@@ -124,14 +122,10 @@ const run = async (args: string[]): Promise<number | undefined> => {
     const { command, argument, options } = understand(parse(args))
     return await command.run(argument, options)
   } catch (error) {
-    const isExpected =
-      error instanceof SecretError ||
-      error instanceof EmbeddedDatabaseError ||
-      error instanceof DatabaseStartError
     if (error instanceof UsageError) process.stderr.write(`${error.message}\n\n${USAGE}\n`)
     else if (error instanceof ConfigError)
       process.stderr.write(`The configuration is not valid:\n${error.message}\n`)
-    else if (isExpected) process.stderr.write(`${error.message}\n`)
+    else if (error instanceof StartError) process.stderr.write(`${error.message}\n`)
     else throw error
     return error instanceof UsageError ? 2 : 1
   }

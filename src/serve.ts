@@ -1,17 +1,17 @@
 import { buildApp } from './app.ts'
 import { createKeySet } from './auth/key-set.ts'
 import { localRateLimiter, sharedRateLimiter } from './auth/rate-limit.ts'
-import { chooseSecret, SecretError } from './auth/secret.ts'
+import { chooseSecret } from './auth/secret.ts'
 import { createTokenSigner } from './auth/sign.ts'
 import { createTokenVerifier } from './auth/token.ts'
-import type { Config } from './config.ts'
+import { bypassProxyFor, type Config, environmentFiles } from './config.ts'
 import { createDatabase } from './db/database.ts'
-import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { isMigrated } from './db/journal.ts'
-import { DatabaseStartError, databaseSource, prepareDatabase } from './db/source.ts'
+import { databaseSource, prepareDatabase } from './db/source.ts'
 import { listen } from './http/listen.ts'
 import { commandLine } from './invocation.ts'
-import { createLog, type Log } from './log.ts'
+import { createLog, type Log, type LogFields } from './log.ts'
+import { listenError, StartError } from './system-error.ts'
 
 /** How many statements may wait for each connection before more are refused: a fraction of a second's work. */
 const PENDING_PER_CONNECTION = 200
@@ -22,16 +22,35 @@ const NOTICE_MS = 1000
 /** How long the database may take to say goodbye, when all requests are answered: it may be out of reach. */
 const GOODBYE_MS = 1000
 
-const stackOf = (error: unknown): string =>
-  error instanceof Error ? (error.stack ?? error.message) : String(error)
+/**
+ * Listens as {@link listen} does, and says where: the address to open in a browser, and the one that it really is.
+ *
+ * @throws {StartError} for what is wrong with `HOST` or `PORT`
+ */
+const listenAndTell = (app: ReturnType<typeof buildApp>, config: Config, log: Log): void => {
+  try {
+    const address = listen(app, config)
+    const url = `http://${address.replace(/^(\[::\]|0\.0\.0\.0):/, 'localhost:')}`
+    log.info(`listening on ${url}`, { docs: `${url}/docs`, address, environment: config.environment })
+  } catch (error) {
+    throw listenError(error, config)
+  }
+}
 
-const fail = (log: Log, message: string): never => {
-  log.error(message)
+const fail = (log: Log, message: string, fields?: LogFields): never => {
+  log.error(message, fields)
   log.flush()
   process.exit(1)
 }
 
+/** Ends the process with a sentence for what can be mended from outside, and with the stack of a defect. */
+const failWith = (log: Log, error: unknown): never =>
+  error instanceof StartError
+    ? fail(log, error.message)
+    : fail(log, 'internal error', { stack: error instanceof Error ? error.stack : String(error) })
+
 const start = async (config: Config, log: Log) => {
+  bypassProxyFor()
   const { secret, origin } = chooseSecret(config)
   const source = databaseSource(config, log)
   const database = createDatabase({
@@ -85,8 +104,9 @@ const start = async (config: Config, log: Log) => {
     log,
   })
 
-  log.info(`listening on http://${listen(app, config)}`, { environment: config.environment })
+  listenAndTell(app, config, log)
   log.info(`database: ${source.description}`)
+  for (const file of environmentFiles()) log.info(`settings: also from ${file}`)
   for (const warning of config.warnings) log.warn(warning)
   if (config.database?.ignored.length)
     log.warn('DATABASE_URL has parameters that are ignored', { names: config.database.ignored.join(', ') })
@@ -117,7 +137,7 @@ const start = async (config: Config, log: Log) => {
     log.flush()
     process.exit(0)
   }
-  const crash = (error: unknown) => fail(log, stackOf(error))
+  const crash = (error: unknown) => failWith(log, error)
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
   process.on('SIGTERM', stop)
@@ -141,12 +161,6 @@ export const serve = async (config: Config): Promise<void> => {
   try {
     await start(config, log)
   } catch (error) {
-    const isExpected =
-      error instanceof SecretError ||
-      error instanceof EmbeddedDatabaseError ||
-      error instanceof DatabaseStartError
-    if (isExpected) fail(log, error.message)
-    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') fail(log, error.message)
-    fail(log, stackOf(error))
+    failWith(log, error)
   }
 }

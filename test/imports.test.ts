@@ -21,8 +21,9 @@ const importsOf = (name: string) => {
 /** What each kind of file may import of ours; the first that fits a file counts. */
 const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/^(main|serve)\.ts$|^commands\//, /./],
-  [/^(errors|log|database-url-mistakes|near-miss|fair-queue|origins|invocation)\.ts$/, /^$/],
+  [/^(errors|log|database-url-mistakes|near-miss|fair-queue|origins|invocation|system-error)\.ts$/, /^$/],
   [/^usage\.ts$/, /^invocation\.ts$/],
+  [/^data-dir\.ts$/, /^system-error\.ts$/],
   [/^database-url\.ts$/, /^database-url-mistakes\.ts$/],
   [/^config\.ts$/, /^(database-url|log|near-miss|origins)\.ts$/],
   [
@@ -39,12 +40,19 @@ const LAYERS: [file: RegExp, mayImport: RegExp][] = [
   [/^tasks\/(page|read-at)\.ts$/, /^$/],
   [/\/schema\.ts$/, /^(db\/task-statuses|errors|tasks\/read-at)\.ts$/],
   [/^(tasks|auth)\/notes\.ts$/, /^docs\/notes\.ts$/],
+  [/^auth\/secret\.ts$/, /^(data-dir|system-error)\.ts$/],
   [/^auth\//, /^((errors|fair-queue|auth\/(jwks|bounded-fetch))\.ts|auth\/common-passwords\.txt)$/],
   [/^docs\//, /^(docs\/.+|http\/problem\.ts|errors\.ts)$/],
   [/^http\//, /^(http\/.+|errors)\.ts$/],
-  [/^transfer\//, /^((transfer|db)\/.+|auth\/token|config|database-url|errors|invocation|log)\.ts$/],
+  [
+    /^transfer\//,
+    /^((transfer|db)\/.+|auth\/token|config|database-url|errors|system-error|invocation|log)\.ts$/,
+  ],
   [/^db\/client\.ts$/, /^((db\/.+|errors|config)\.ts)$/],
-  [/^db\//, /^((db\/.+|errors|fair-queue|invocation|database-url)\.ts|db\/migrations\/.+)$/],
+  [
+    /^db\//,
+    /^((db\/.+|errors|fair-queue|invocation|data-dir|system-error|database-url)\.ts|db\/migrations\/.+)$/,
+  ],
 ]
 
 /** Which files may import a package, where that is not any. */

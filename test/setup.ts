@@ -11,4 +11,4 @@ afterAll(async () => {
   const { answers, operations } = checkedAnswers()
   console.log(`answers checked against the OpenAPI document: ${answers}, of ${operations} operations`)
   for (const engine of engines) await engine.close()
-})
+}, 60_000)

@@ -1,21 +1,93 @@
-import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import fs, { constants, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
+import { makeDataDir } from '../data-dir.ts'
+import { dataDirError, StartError, systemErrorCode } from '../system-error.ts'
 
 /** The secret cannot be used; the message says why, for whoever started the service. */
-export class SecretError extends Error {}
+export class SecretError extends StartError {}
+
+const MIN_LENGTH = 32
+
+const newSecret = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')
+
+/** Runs `use` with the name of a new private file beside `file`, and removes that file afterwards. */
+const withDraft = <T>(file: string, content: string, use: (draft: string) => T): T => {
+  const draft = `${file}.${crypto.randomUUID()}`
+  try {
+    fs.writeFileSync(draft, content, { mode: 0o600, flag: 'wx', flush: true })
+    return use(draft)
+  } finally {
+    if (fs.existsSync(draft)) fs.unlinkSync(draft)
+  }
+}
 
 /** A secret in `file`, unless there is one: a whole one or none, also when two processes do this at once. */
 const createSecret = (file: string): void => {
-  const draft = `${file}.${crypto.randomUUID()}`
-  const bytes = crypto.getRandomValues(new Uint8Array(32))
-  writeFileSync(draft, Buffer.from(bytes).toString('hex'), { mode: 0o600, flush: true })
+  const secret = newSecret()
+  withDraft(file, secret, (draft) => {
+    try {
+      fs.linkSync(draft, file)
+    } catch (error) {
+      if (systemErrorCode(error) === 'EEXIST') return
+      createWithoutLink(file, secret)
+    }
+  })
+}
+
+/** The same on a file system without links (exFAT), where who comes second may find a file that is not whole yet. */
+const createWithoutLink = (file: string, secret: string): void => {
   try {
-    linkSync(draft, file)
+    fs.writeFileSync(file, secret, { mode: 0o600, flag: 'wx', flush: true })
   } catch (error) {
-    if (!existsSync(file)) throw error
+    if (systemErrorCode(error) !== 'EEXIST') throw error
+    for (let tries = 0; tries < 100 && fs.statSync(file).size < MIN_LENGTH; tries += 1) Bun.sleepSync(10)
+  }
+}
+
+const isPrivate = ({ uid, mode }: Stats): boolean =>
+  (mode & 0o077) === 0 && (process.geteuid === undefined || uid === process.geteuid())
+
+/** Whether a file is as private as any that we make there: some file systems keep no owners or modes. */
+const isLikeOurs = (file: string, { uid, mode }: Stats): boolean => {
+  try {
+    return withDraft(file, '', (draft) => {
+      const ours = fs.statSync(draft)
+      return uid === ours.uid && mode === ours.mode
+    })
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Reads the secret of a file that nobody else can have written: with one that they know, others could make tokens.
+ */
+const readSecret = (file: string): string => {
+  let descriptor: number
+  try {
+    // Not followed: a link could point to a file of ours that others know. Not waited for: nor could a pipe.
+    descriptor = fs.openSync(
+      file,
+      constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
+    )
+  } catch (error) {
+    if (systemErrorCode(error) === 'ELOOP')
+      throw new SecretError(
+        `${file} is a link, which is not followed: delete it, or put the file in its place`,
+      )
+    throw dataDirError(error, file)
+  }
+  try {
+    const stats = fs.fstatSync(descriptor)
+    if (!stats.isFile() || !(isPrivate(stats) || isLikeOurs(file, stats)))
+      throw new SecretError(
+        `${file} may be known to others: it must belong to this user, with mode 0600. ` +
+          'Delete it for a new one, or, if you made it, mend its owner and mode',
+      )
+    return fs.readFileSync(descriptor, 'utf8')
   } finally {
-    unlinkSync(draft)
+    fs.closeSync(descriptor)
   }
 }
 
@@ -24,17 +96,24 @@ const createSecret = (file: string): void => {
  * outlive a restart.
  */
 const keptSecret = (dataDir: string): { secret: string; file: string } => {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  chmodSync(dataDir, 0o700)
+  makeDataDir(dataDir)
   const file = join(dataDir, 'secret')
-  if (!existsSync(file)) createSecret(file)
-  const secret = readFileSync(file, 'utf8')
+  try {
+    if (!fs.existsSync(file)) createSecret(file)
+  } catch (error) {
+    throw dataDirError(error, file)
+  }
+  const secret = readSecret(file)
   // With an empty or a short one anybody could make tokens.
-  if (secret.length < 32) throw new SecretError(`${file} holds no secret: delete it for a new one`)
+  if (secret.length < MIN_LENGTH) throw new SecretError(`${file} holds no secret: delete it for a new one`)
   return { secret, file }
 }
 
-/** The secret for HS256, if there is one, and where it comes from, for people. */
+/**
+ * The secret for HS256, if there is one, and where it comes from, for people.
+ *
+ * @throws {StartError} when none can be kept, or the one that is kept may be known to others
+ */
 export const chooseSecret = ({
   authSecret,
   jwksUrl,

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import { bypassProxyFor, type Config } from '../config.ts'
 
 /** The addresses that can be asked: one of each family where the service listens on all of both. */
 const addressesOf = (host: string): string[] => {
@@ -12,6 +12,7 @@ const addressesOf = (host: string): string[] => {
  * in an image without curl.
  */
 export const isAlive = async ({ host, port }: Pick<Config, 'host' | 'port'>): Promise<boolean> => {
+  bypassProxyFor(host)
   const answers = addressesOf(host).map(async (address) => {
     const answer = await fetch(`http://${address}:${port}/health`, { signal: AbortSignal.timeout(2000) })
     if (!answer.ok) throw new Error(`${answer.status}`)

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import { commandLine } from '../invocation.ts'
 import type { Log } from '../log.ts'
+import { StartError } from '../system-error.ts'
 import { overlapAttempts } from './attempts.ts'
 import { createAuthentication } from './authentication.ts'
 import { type ClientSql, type Connection, connect, type Endpoint } from './client.ts'
@@ -38,7 +39,7 @@ const CONNECT_TIMEOUT_MS = 2000
 /**
  * The database that the configuration names. The embedded one is locked and begins to start.
  *
- * @throws {EmbeddedDatabaseError} when another process has it open
+ * @throws {StartError} when another process has it open, or the directory cannot be used
  */
 export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource => {
   const { database: address, databasePrepare: prepare } = config
@@ -81,7 +82,7 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
 }
 
 /** The database cannot be used; the message is for whoever started the service. */
-export class DatabaseStartError extends Error {}
+export class DatabaseStartError extends StartError {}
 
 const GIVE_UP_AFTER_MS = 30_000
 const TRY_AGAIN_AFTER_MS = 250
@@ -159,8 +160,8 @@ export const prepareDatabase = async (source: DatabaseSource, options: PrepareOp
           log.warn(`the tables in schema ${schema} are missing or out of date: run ${commandLine('migrate')}`)
         return isUpToDate
       } catch (error) {
-        if (error instanceof DatabaseStartError) throw error
         if (error instanceof MigrationError) throw new DatabaseStartError(error.message)
+        if (error instanceof StartError) throw error
         reason = describeRefusal(error)
         if (isRefusal(error)) {
           const refused = { user: source.user, schema, migrateOnStart: options.migrateOnStart }

@@ -7,6 +7,7 @@ import { type DatabaseSource, databaseSource, prepareDatabase } from '../db/sour
 import { describeRefusal } from '../db/sqlstate.ts'
 import { commandLine } from '../invocation.ts'
 import type { Log } from '../log.ts'
+import { StartError } from '../system-error.ts'
 import { TransferError } from './transfer-error.ts'
 
 /** One end of a transfer. */
@@ -38,7 +39,7 @@ const open = async (which: string, source: DatabaseSource): Promise<End> => {
     }
   } catch (error) {
     await source.close()
-    if (error instanceof TransferError) throw error
+    if (error instanceof StartError) throw error
     throw new TransferError(
       `The ${which} (${source.description}) cannot be used: ${describeRefusal(error)}`,
       {

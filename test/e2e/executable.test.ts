@@ -82,4 +82,23 @@ describe('the executable, alone in its directory', () => {
     expect(await child.stdout.text()).toContain('$(./todo-backend token alice)')
     expect(await child.exited).toBe(0)
   })
+
+  test('runs nothing of a bunfig.toml where it starts, and of the files with settings reads only .env', async () => {
+    const place = temporaryDirectory('todo-place')
+    const write = (name: string, text: string) => Bun.write(join(place.path, name), text)
+    await write('bunfig.toml', 'preload = ["./preload.ts"]')
+    await write('preload.ts', 'await Bun.write("preloaded", "")')
+    await write('.env', `BETTER_AUTH_SECRET=${SECRET}`)
+    for (const name of ['.env.local', '.env.development', '.env.production'])
+      await write(name, 'PORT=nonsense')
+    const data = join(place.path, 'data')
+    const command = ['sh', '-c', 'cd "$1" && exec "$2"', 'sh', place.path, executable]
+    await using service = await startService({ DATA_DIR: data }, { command })
+    const lines = service.log.slice(0, 5).join('\n')
+    expect(lines).toContain('settings: also from .env\n')
+    expect(lines).toContain('token secret: BETTER_AUTH_SECRET')
+    expect((await readdir(place.path)).includes('preloaded')).toBe(false)
+    await service.stop()
+    await place.remove()
+  })
 })

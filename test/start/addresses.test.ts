@@ -41,7 +41,7 @@ test(
     await using service = await start('')
     for (const host of ['127.0.0.1', '[::1]', 'localhost', '127.0.0.2'])
       expect([host, await statusAt(host, service)]).toEqual([host, 200])
-    expect(service.log[0]).toContain(`listening on http://[::]:${service.port}`)
+    expect(service.log[0]).toContain(`address=[::]:${service.port}`)
     for (const host of ['', '::', '::1', '127.0.0.1', 'localhost'])
       expect([host, await health(host, service.port)]).toEqual([host, 0])
   },
@@ -54,7 +54,7 @@ test(
     await using service = await start('', join(import.meta.dir, '..', 'support', 'no-ipv6.preload.ts'))
     expect(await statusAt('127.0.0.1', service)).toBe(200)
     expect(await statusAt('[::1]', service)).toBe(0)
-    expect(service.log[0]).toContain(`listening on http://0.0.0.0:${service.port}`)
+    expect(service.log[0]).toContain(`address=0.0.0.0:${service.port}`)
     expect(await health('', service.port)).toBe(0)
   },
   PATIENCE_MS,

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { chmod, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryDirectory } from '../support/cleanup.ts'
 import { clientOf } from '../support/client.ts'
@@ -33,7 +33,7 @@ const failedStart = async (env: Record<string, string>): Promise<StartFailed> =>
   }
 }
 
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 120_000
 
 // One directory and one user through all of it, in this order.
 let service: Service
@@ -52,7 +52,8 @@ describe('the first start with nothing configured', () => {
 
   test('says in its first lines the address, the database, where the secret is from and how to get a token', () => {
     const [address, database, origin, hint] = service.log
-    expect(address).toContain(`listening on http://127.0.0.1:${service.port}`)
+    const url = `http://127.0.0.1:${service.port}`
+    expect(address).toContain(`listening on ${url} docs=${url}/docs `)
     expect(database).toContain(`database: embedded PostgreSQL in ${DATA_DIR}`)
     expect(origin).toContain(`token secret: generated, kept in ${secretFile}`)
     expect(hint).toContain('bun run token <user-id>')
@@ -121,9 +122,9 @@ describe('a restart', () => {
       )
       service = await startService({ DATA_DIR })
       await service.ready()
-      expect((await clientOf(service.url, token).list()).json).toMatchObject([
-        { title: 'kept over a restart' },
-      ])
+      const client = clientOf(service.url, token)
+      expect((await client.list()).json).toMatchObject([{ id: 1, title: 'kept over a restart' }])
+      expect((await client.create('the next id')).json.id).toBe(2)
       expect(await readFile(secretFile, 'utf8')).toBe(secret)
     },
     PATIENCE_MS,
@@ -201,13 +202,29 @@ describe('a stop', () => {
   test(
     'while the database is still being made is clean as well, and the next start makes it',
     async () => {
-      const env = { DATA_DIR: join(directory.path, 'interrupted'), SHUTDOWN_TIMEOUT_MS: '500' }
+      const env = { DATA_DIR: join(directory.path, 'interrupted') }
       const stopping = await startService(env)
       stopping.signal('SIGTERM')
       expect(await stopping.exited).toBe(0)
       const again = await startService(env)
       await again.ready()
       expect(await again.stop()).toBe(0)
+    },
+    PATIENCE_MS,
+  )
+})
+
+describe('the lock', () => {
+  test(
+    'deleted while the service runs stops it with a clear line, and a second one starts after that',
+    async () => {
+      const first = await startService({ DATA_DIR })
+      await first.ready()
+      await rm(join(DATA_DIR, 'lock'))
+      await using second = await startService({ DATA_DIR })
+      expect(await first.exited).toBe(1)
+      expect(first.log.at(-1)).toContain(`${join(DATA_DIR, 'lock')} was deleted or replaced`)
+      await second.ready()
     },
     PATIENCE_MS,
   )

@@ -42,6 +42,26 @@ describe('a line of the log', () => {
     }
   })
 
+  test('has nothing in a terminal that cannot be seen or turns its direction', () => {
+    for (const hidden of [
+      '\u2028',
+      '\u2029',
+      '\u202e',
+      '\u200b',
+      '\u001b[31m',
+      '\u0085',
+      '\ufeff',
+      '\ud800',
+      '\u{e0001}',
+    ]) {
+      const { log, lines } = recorder('debug', 'text')
+      log.debug(`a notice ${hidden}`, { user_id: `x${hidden}y`, stack: `Error: ${hidden}\n    at z` })
+      expect(lines()).toHaveLength(3)
+      expect(lines().join('')).not.toMatch(/[\p{C}\u2028\u2029]/u)
+      expect(lines()[0]).toContain('\\u')
+    }
+  })
+
   test.each([...LOG_LEVELS])('is written from level %s up', (level) => {
     const { log, lines } = recorder(level, 'text')
     log.debug('debug')

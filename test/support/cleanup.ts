@@ -23,7 +23,8 @@ export function atProcessEnd(command: string, ...args: string[]): () => void {
 /** A fresh directory that does not outlive this process, even when nobody calls `remove`. */
 export function temporaryDirectory(name: string): { path: string; remove: () => Promise<void> } {
   const path = mkdtempSync(join(tmpdir(), `${name}-`))
-  const cancel = atProcessEnd('rm -rf "$1"', path)
+  // Again while it fails: a process that is being killed at the same time may still write there.
+  const cancel = atProcessEnd('until rm -rf "$1"; do sleep 0.1; done', path)
   return {
     path,
     async remove() {

@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { loadConfig } from '../../src/config.ts'
 import type { Database } from '../../src/db/database.ts'
 import { createDatabase } from '../../src/db/database.ts'
 import { databaseSource, prepareDatabase } from '../../src/db/source.ts'
 import { createLog } from '../../src/log.ts'
+import { temporaryDirectory } from './cleanup.ts'
 import { findPostgres, startPostgres } from './postgres.ts'
 
 /** A database with the service's tables, which all test files share: tests use users of their own. */
@@ -47,9 +45,8 @@ const open = async (name: string, env: Record<string, string>, cleanUp: () => un
 }
 
 const openEmbedded = (): Promise<Engine> => {
-  const directory = mkdtempSync(join(tmpdir(), 'todo-backend-'))
-  const cleanUp = () => rmSync(directory, { recursive: true, force: true })
-  return open('embedded PostgreSQL', { DATA_DIR: directory }, cleanUp)
+  const directory = temporaryDirectory('todo-backend')
+  return open('embedded PostgreSQL', { DATA_DIR: directory.path }, directory.remove)
 }
 
 const openServer = async (): Promise<Engine | undefined> => {

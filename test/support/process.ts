@@ -84,7 +84,7 @@ export async function startService(
     await Bun.sleep(10)
   }
 
-  async function ready(timeoutMs = 30_000): Promise<void> {
+  async function ready(timeoutMs = 90_000): Promise<void> {
     const deadline = performance.now() + timeoutMs
     while (!(await answersOk(`${url}/health/ready`))) {
       if (performance.now() > deadline) throw new Error(`Not ready after ${timeoutMs} ms:\n${log.join('\n')}`)

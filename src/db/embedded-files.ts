@@ -1,0 +1,54 @@
+import fs from 'node:fs'
+import { open, readdir, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { PGlite } from '@electric-sql/pglite'
+import { NodeFS } from '@electric-sql/pglite/nodefs'
+
+type Options = Parameters<NodeFS['init']>[1]
+
+/** What is used here of Emscripten's view on the files of the machine. */
+interface NodeFiles {
+  stream_ops: { fsync?: (stream: { nfd: number }) => number }
+}
+
+/**
+ * The files of the embedded database, on disk when PostgreSQL asks for that. Emscripten's own do nothing then
+ * (PGlite 0.5.16), and what a client was told to be stored would not survive the loss of power.
+ */
+export class DurableFiles extends NodeFS {
+  override async init(database: PGlite, options: Options) {
+    const { emscriptenOpts } = await super.init(database, options)
+    const makeDurable = (module: object) => {
+      const { stream_ops: operations } = (module as { NODEFS: NodeFiles }).NODEFS
+      operations.fsync = ({ nfd }) => {
+        fs.fsyncSync(nfd)
+        return 0
+      }
+    }
+    return { emscriptenOpts: { ...emscriptenOpts, preRun: [...(emscriptenOpts.preRun ?? []), makeDurable] } }
+  }
+}
+
+const syncOne = async (path: string): Promise<void> => {
+  const file = await open(path)
+  await file.sync().finally(() => file.close())
+}
+
+/** Puts a directory with all that is in it on disk; many files at once are much faster than one by one. */
+const syncTree = async (directory: string): Promise<void> => {
+  const entries = await readdir(directory, { withFileTypes: true })
+  await Promise.all(
+    entries.map((entry) => (entry.isFile() ? syncOne : syncTree)(join(directory, entry.name))),
+  )
+  await syncOne(directory)
+}
+
+/**
+ * Gives a database that was made in `draft` its name. From then on what lies there is never made anew: it may
+ * hold tasks.
+ */
+export const putInPlace = async (draft: string, directory: string): Promise<void> => {
+  await syncTree(draft)
+  await rename(draft, directory)
+  await syncOne(dirname(directory))
+}

@@ -1,0 +1,39 @@
+import { afterAll, expect, test } from 'bun:test'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { lockDirectory } from '../../src/db/directory-lock.ts'
+import { StartError } from '../../src/system-error.ts'
+import { temporaryDirectory } from '../support/cleanup.ts'
+
+/** The lock of the embedded database's directory. What a second process meets is in start/embedded. */
+
+const directory = temporaryDirectory('todo-lock')
+afterAll(() => directory.remove())
+
+/** Runs `action` as a user without privileges: root may write everywhere. */
+const asNobody = (action: () => void): void => {
+  const isRoot = process.geteuid?.() === 0
+  if (isRoot) process.seteuid?.(65_534)
+  try {
+    action()
+  } finally {
+    if (isRoot) process.seteuid?.(0)
+  }
+}
+
+test('a lock that this user cannot write is an error that names it: it would exclude nobody', () => {
+  const path = join(directory.path, 'read-only')
+  mkdirSync(path)
+  writeFileSync(join(path, 'lock'), '')
+  chmodSync(join(path, 'lock'), 0o444)
+  for (const each of [directory.path, path]) chmodSync(each, 0o777)
+  asNobody(() => {
+    const lock = () => lockDirectory(path, { isNew: true })
+    expect(lock).toThrow(`DATA_DIR: ${join(path, 'lock')} cannot be locked: `)
+    expect(lock).toThrow(StartError)
+  })
+})
+
+test('a lock can be taken again once it was released', () => {
+  for (let round = 0; round < 2; round += 1) lockDirectory(directory.path, { isNew: true }).release()
+})
