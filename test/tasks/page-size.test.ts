@@ -98,6 +98,13 @@ describeApi('large pages that a client does not read', (api) => {
     expect((await send('GET', '/api/tasks', { as: greedy })).status).toBe(200)
   })
 
+  test('are not counted for HEAD, which has no body', async () => {
+    const user = newUserId()
+    await makeTasks(api, user, Array(30).fill(EMOJI))
+    for (let count = 0; count < 20; count++)
+      expect((await send('HEAD', '/api/tasks', { as: user })).status).toBe(200)
+  })
+
   test('are bounded also when all are asked for at once', async () => {
     const greedy = newUserId()
     await makeTasks(api, greedy, Array(30).fill(EMOJI))
