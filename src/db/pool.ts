@@ -118,9 +118,11 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
     }
     // However heavy, an owner's only statement may go.
     if (held > 0 && held + weight > maxOfOne * MAX_PIPELINED) return undefined
+    // A heavy one goes alone: when it takes too long, what is given up with its connection is nobody else's.
+    const takes = weight > MAX_PIPELINED ? ({ running }: Member) => running.length === 0 : takesOneMore
     let found: Member | undefined
     for (const member of members)
-      if (takesOneMore(member) && (own < maxOfOne || isOwn(member)) && (!found || member.load < found.load))
+      if (takes(member) && (own < maxOfOne || isOwn(member)) && (!found || member.load < found.load))
         found = member
     return found
   }
