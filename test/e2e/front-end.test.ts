@@ -213,6 +213,19 @@ test('it fits a phone, a tablet and a desk, in light and dark, and breaks no rul
     }
 })
 
+test('the page’s policy lets no inline script run and nobody but the app and the API be asked', async () => {
+  const ivy = await newcomer('ivy')
+  const broken = await ivy.page.evaluate(`(async () => {
+    const directives = []
+    document.addEventListener('securitypolicyviolation', (event) => directives.push(event.violatedDirective))
+    document.body.append(Object.assign(document.createElement('p'), { innerHTML: '<img src=x onerror="isBroken = true">' }))
+    await fetch('http://localhost:1/').catch(() => {})
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    return { directives: directives.sort(), isBroken: 'isBroken' in window }
+  })()`)
+  expect(broken).toEqual({ directives: ['connect-src', 'script-src-attr'], isBroken: false })
+})
+
 test('a page that does not exist says so', async () => {
   const page = await (await browser.newProfile()).newPage()
   await page.goto(`${stack.frontEnd.url}/nowhere`)
