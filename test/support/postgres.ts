@@ -17,6 +17,8 @@ export interface PostgresOptions {
   /** Lines for postgresql.conf. */
   settings?: Record<string, string | number>
   maxConnections?: number
+  /** Follows this server instead of being one of its own, until it is promoted. */
+  standbyOf?: PostgresServer
 }
 
 /** How to stop: wait for clients, disconnect them, or end like a crash that is recovered from at start. */
@@ -25,6 +27,8 @@ export type StopMode = 'smart' | 'fast' | 'immediate'
 export interface PostgresServer {
   host: string
   port: number
+  /** The directory of its Unix socket, over which the superuser and standbys need no password. */
+  socketDirectory: string
   /** With `tls`: the certificate of the authority that the server's own was made by. */
   caFile?: string
   /** A URL with name and password of an ordinary role that may create databases and owns `todo`. */
@@ -94,9 +98,26 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const passwordFile = join(directory.path, 'password')
   await writeFile(passwordFile, password)
   await giveToUnprivileged(passwordFile)
-  await run(unprivileged([...initdb, ...access, `--pwfile=${passwordFile}`]), { cwd: directory.path })
-  const settings = settingsOf(options, host, port, directory.path, certificate)
+  const { standbyOf } = options
+  const source = standbyOf && `host=${standbyOf.socketDirectory} port=${standbyOf.port} user=postgres`
+  const copy = [
+    join(programs, 'pg_basebackup'),
+    `--pgdata=${data}`,
+    `--dbname=${source}`,
+    '--checkpoint=fast',
+  ]
+  const create = source ? copy : [...initdb, ...access, `--pwfile=${passwordFile}`]
+  await run(unprivileged(create), { cwd: directory.path })
+  const following = source ? { primary_conninfo: source } : {}
+  const settings = settingsOf(
+    { ...options, settings: { ...following, ...options.settings } },
+    host,
+    port,
+    directory.path,
+    certificate,
+  )
   await writeFile(join(data, 'postgresql.auto.conf'), settings)
+  if (source) await writeFile(join(data, 'standby.signal'), '')
 
   let server: Subprocess | null = null
   let cancelCleanup = () => {}
@@ -155,12 +176,17 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   }
 
   await start()
-  const ownDatabase = `create database ${role} owner ${role}`
-  await psql(`create role ${role} login createdb password '${password}'; ${ownDatabase}`, 'postgres')
+  if (!standbyOf) await createRole()
+
+  async function createRole(): Promise<void> {
+    const ownDatabase = `create database ${role} owner ${role}`
+    await psql(`create role ${role} login createdb password '${password}'; ${ownDatabase}`, 'postgres')
+  }
 
   return {
     host,
     port,
+    socketDirectory: directory.path,
     ...(certificate ? { caFile: certificate.caFile } : {}),
     url,
     createDatabase,
@@ -208,5 +234,5 @@ async function isReady(data: string, pid: number): Promise<boolean> {
     (text) => text.split('\n'),
     () => [],
   )
-  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready'
+  return Number(lines[0]) === pid && /^(ready|standby)$/.test(lines[7]?.trim() ?? '')
 }
