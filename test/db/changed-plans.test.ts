@@ -33,7 +33,10 @@ describe.if(findPostgres() !== null)('a migration that changes a type, under loa
       const filter = { statuses: TASK_STATUSES, limit: 10, after: undefined }
       const found = await tasks.list(user, filter).catch((error) => error)
       if (found instanceof AppError) outcomes.add(found.code)
-      else outcomes.add(found.length === 1 && found[0].title === `of ${user}` ? 'own' : JSON.stringify(found))
+      else
+        outcomes.add(
+          found.tasks.length === 1 && found.tasks[0].title === `of ${user}` ? 'own' : JSON.stringify(found),
+        )
     }
     for (const type of ['varchar(500)', 'text', 'varchar(500)', 'text']) {
       let isOver = false
