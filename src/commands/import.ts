@@ -54,11 +54,14 @@ const readForeignTables = async (source: ClientSql, target: ClientSql, tables: T
 const rulesFor = async (source: ClientSql, { tasks: { columns } }: Mapping): Promise<ReadingRules> => {
   const [{ encoding }] = await source<[{ encoding: string }]>`
     select current_setting('server_encoding') as encoding`
+  const isEncodingUnknown = encoding === 'SQL_ASCII'
+  // Else the server would stop at the first text that is not UTF-8, and not say where.
+  if (isEncodingUnknown) await source`select set_config('client_encoding', 'SQL_ASCII', true)`
   return {
     isIdKept: columns.isIdKept,
     hasCompleted: columns.completed !== undefined,
     hasStatus: columns.status !== undefined,
-    isEncodingUnknown: encoding === 'SQL_ASCII',
+    isEncodingUnknown,
   }
 }
 
