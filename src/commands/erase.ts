@@ -11,7 +11,7 @@ import { TransferError } from '../transfer/transfer-error.ts'
  * `erase <user-id>`: deletes a user with all tasks and keys.
  *
  * @returns what was done, for people
- * @throws {TransferError} when there is nobody of that id; {@link DatabaseStartError} {@link EmbeddedDatabaseError}
+ * @throws {TransferError} when there is nobody of that id; {@link StartError} when a database cannot be used
  */
 export const eraseAndTell = async (userId: string, config: Config): Promise<string> => {
   const log = createLog({ level: 'info', format: 'text', write: (chunk) => process.stderr.write(chunk) })

@@ -128,7 +128,7 @@ const sayWhenInterrupted = (): void => {
  * `import <source>`: shows what would be copied, and with `isApplied` copies it.
  *
  * @returns the exit code
- * @throws {TransferError} {@link DatabaseStartError} {@link EmbeddedDatabaseError}
+ * @throws {TransferError} {@link StartError} when a database cannot be used
  */
 export const importTasks = async (config: Config, options: ImportOptions): Promise<number> => {
   const log = createLog({ level: 'info', format: 'text', write: (chunk) => process.stderr.write(chunk) })

@@ -61,7 +61,7 @@ const readAddress = (text: string): DatabaseAddress => {
 /**
  * Opens what is to be read: a PostgreSQL URL, or a directory of the embedded database, which is locked meanwhile.
  *
- * @throws {TransferError} {@link EmbeddedDatabaseError}
+ * @throws {TransferError} {@link StartError} when a database cannot be used
  */
 export const openSource = (text: string, config: Config, log: Log): Promise<End> => {
   const common = { ...config, databaseTimeoutMs: CONNECT_TIMEOUT_MS }
@@ -87,7 +87,7 @@ export const openSource = (text: string, config: Config, log: Log): Promise<End>
 /**
  * Opens the database that the configuration names, which must have its tables.
  *
- * @throws {TransferError} {@link DatabaseStartError} {@link EmbeddedDatabaseError}
+ * @throws {TransferError} {@link StartError} when a database cannot be used
  */
 export const openTarget = async (config: Config, log: Log): Promise<End> => {
   const remedy = `Run ${commandLine('migrate')} first, with the same configuration.`
