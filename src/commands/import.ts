@@ -105,15 +105,15 @@ const run = async (source: End, target: End, config: Config, options: ImportOpti
   return 0
 }
 
-const lossOf = async (which: string, { closed }: End): Promise<never> => {
-  await closed
-  throw new TransferError(`The connection to the ${which} was lost.`)
-}
-
 const outcome = (): string =>
   isCommitting
     ? 'Whether everything was stored is not known: run it again, it is refused if it was.'
     : 'Nothing was stored.'
+
+const lossOf = async (which: string, { closed }: End): Promise<never> => {
+  await closed
+  throw new TransferError(`The connection to the ${which} was lost. ${outcome()}`)
+}
 
 /** Says so when the process is ended from outside; the databases undo what was not committed. */
 const sayWhenInterrupted = (): void => {
@@ -142,7 +142,7 @@ export const importTasks = async (config: Config, options: ImportOptions): Promi
       for (const loss of losses) loss.catch(() => {})
       return await Promise.race([run(source, target, config, options), ...losses])
     } catch (error) {
-      if ((error instanceof TransferError && !isCommitting) || errorCode(error) === '') throw error
+      if (error instanceof TransferError || errorCode(error) === '') throw error
       throw new TransferError(`${describeRefusal(error)}. ${outcome()}`, { cause: error })
     } finally {
       await target.close()

@@ -89,7 +89,7 @@ describe('health', () => {
 describe('package scripts', () => {
   test('are there for each command', () => {
     for (const name of ['migrate', 'health', 'token', 'import', 'erase'] as const)
-      expect(packageJson.scripts[name]).toBe(`bun src/main.ts ${name}`)
-    expect(packageJson.scripts['db:migrate']).toBe('bun src/main.ts migrate')
+      expect(packageJson.scripts[name]).toEndWith(` src/main.ts ${name}`)
+    expect(packageJson.scripts['db:migrate']).toBe(packageJson.scripts.migrate)
   })
 })
