@@ -620,34 +620,6 @@ type Routes = {
             };
         };
     };
-} & {
-    api: {
-        auth: {
-            signup: {
-                [x: string]: {
-                    body: unknown;
-                    params: {};
-                    query: unknown;
-                    headers: unknown;
-                    response: Problems & {};
-                };
-            };
-        };
-    };
-} & {
-    api: {
-        auth: {
-            login: {
-                [x: string]: {
-                    body: unknown;
-                    params: {};
-                    query: unknown;
-                    headers: unknown;
-                    response: Problems & {};
-                };
-            };
-        };
-    };
 }
 
 type Nothing = { derive: {}; resolve: {}; schema: {}; standaloneSchema: {}; response: {} }

@@ -30,6 +30,13 @@ const apiTypes = async (directory: string): Promise<string> => {
 /** Elysia's own 422, which this service never answers: an invalid request is a problem like any other. */
 const ELYSIAS_422 = /^ *422: \{\n *type: 'validation';.*?^ *\};\n/gms
 
+/** Paths that are there for every method, only to be refused, would let a misspelt one pass. */
+const withoutCatchAlls = (routes: string): string =>
+  routes
+    .split('\n} & {\n')
+    .filter((route) => !route.includes('[x: string]'))
+    .join('\n} & {\n')
+
 /** `todo-backend`: the app's type as the compiler declares it, for Eden. */
 const appTypes = async (directory: string): Promise<string> => {
   const source = join(directory, 'routes.ts')
@@ -51,7 +58,7 @@ const appTypes = async (directory: string): Promise<string> => {
   await Bun.write(join(directory, 'tsconfig.json'), JSON.stringify(project))
   await run([process.execPath, inRepository('node_modules', 'typescript', 'bin', 'tsc'), '-p', directory])
   const declared = await Bun.file(join(directory, 'out', source.replace(/ts$/, 'd.ts'))).text()
-  const routes = /^export declare const routes: (?<routes>\{.*\});$/ms.exec(declared)?.groups?.routes
+  const routes = /^export declare const routes: \{\n(?<routes>.*)\n\};$/ms.exec(declared)?.groups?.routes
   if (!routes) throw new Error(`The compiler declares no routes:\n${declared}`)
 
   const statuses = new Set<number>(Object.values(ERRORS).map(({ status }) => status)).add(422)
@@ -63,7 +70,9 @@ type Problem = components['schemas']['Problem']
 /** What every operation may answer instead. */
 type Problems = { [status in ${[...statuses].sort().join(' | ')}]: Problem }
 
-type Routes = ${routes.replaceAll(ELYSIAS_422, '').replaceAll('response: {', 'response: Problems & {')}
+type Routes = {
+${withoutCatchAlls(routes).replaceAll(ELYSIAS_422, '').replaceAll('response: {', 'response: Problems & {')}
+}
 
 type Nothing = { derive: {}; resolve: {}; schema: {}; standaloneSchema: {}; response: {} }
 

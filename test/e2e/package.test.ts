@@ -68,6 +68,8 @@ export async function firstTitle(token: string): Promise<string | undefined> {
   await api.tasks.post({ titel: 'Buy milk' })
   // @ts-expect-error: no such path
   await api.todos.get()
+  // @ts-expect-error: no such method
+  await api.auth.login.patch({})
   // @ts-expect-error: no such field
   data?.[0]?.done
   return data?.[0]?.title
