@@ -463,7 +463,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "status": "ok",
-                     *       "version": "1.0.0",
+                     *       "version": "1.1.0",
                      *       "uptime_s": 3600
                      *     }
                      */
@@ -578,7 +578,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "name": "todo-backend",
-                     *       "version": "1.0.0",
+                     *       "version": "1.1.0",
                      *       "links": {
                      *         "documentation": "/docs",
                      *         "openapi": "/openapi.json",

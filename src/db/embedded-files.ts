@@ -13,7 +13,7 @@ interface NodeFiles {
 
 /**
  * The files of the embedded database, on disk when PostgreSQL asks for that. Emscripten's own do nothing then
- * (PGlite 0.5.16), and what a client was told to be stored would not survive the loss of power.
+ * (PGlite 0.5.17), and what a client was told to be stored would not survive the loss of power.
  */
 export class DurableFiles extends NodeFS {
   override async init(database: PGlite, options: Options) {

@@ -35,7 +35,7 @@ const index: OperationNotes = {
   security: [],
   'x-notes': {
     replies: {
-      200: { description: 'The way to the rest', example: { name: 'todo-backend', version: '1.0.0', links } },
+      200: { description: 'The way to the rest', example: { name: 'todo-backend', version: '1.1.0', links } },
     },
   },
 }

@@ -15,7 +15,7 @@ const alive: OperationNotes = {
   description: 'Touches nothing else.',
   security: [],
   'x-notes': {
-    replies: { 200: { description: 'It is', example: { status: 'ok', version: '1.0.0', uptime_s: 3600 } } },
+    replies: { 200: { description: 'It is', example: { status: 'ok', version: '1.1.0', uptime_s: 3600 } } },
   },
 }
 

@@ -26,5 +26,5 @@ export const documentWith = (variables: Record<string, string> = {}) => {
     isReady: async () => false,
     log,
   })
-  return openApiDocument(app, { ...config, version: '1.0.0' })
+  return openApiDocument(app, { ...config, version: '1.1.0' })
 }
