@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { type Answer, describeApi } from '../support/api.ts'
+import { type Answer, describeApi, newUserId } from '../support/api.ts'
 import { expectInvalid } from '../support/problem.ts'
 import { makeTask } from '../support/task-forms.ts'
 
@@ -80,9 +80,8 @@ describeApi('the text of a task', (api) => {
     accepts({ title: 'A', '\0': '\0', extra: '\ud800' }, { title: 'A' }))
 
   test('all that is wrong with a body is told at once', async () => {
-    const { user, path } = await makeTask(api)
     const body = { title: ' ', description: '\0', status: 'pending', completed: true }
-    const answer = await api.send('PUT', path, { as: user, body })
+    const answer = await api.send('POST', '/api/tasks', { as: newUserId(), body })
     expect(answer.status).toBe(400)
     expect(new Set(answer.json.errors.map(({ field }: { field: string }) => field))).toEqual(
       new Set(['title', 'description', 'completed']),
