@@ -74,8 +74,8 @@ export const buildApp = ({
   log,
 }: Dependencies) => {
   const timing = config.serverTiming ? createServerTiming() : undefined
-  const database = timing?.database(plainDatabase) ?? plainDatabase
-  const guard = authGuard(timing?.verifyToken(verifyToken) ?? verifyToken)
+  const database = timing ? { ...plainDatabase, run: timing.timed('db', plainDatabase.run) } : plainDatabase
+  const guard = authGuard(timing?.timed('auth', verifyToken) ?? verifyToken)
   const body = jsonBody(config.maxBodyBytes)
   const outbox = createOutbox(UNSENT)
   const options = {

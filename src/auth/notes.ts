@@ -1,4 +1,4 @@
-import type { OperationNotes } from '../docs/notes.ts'
+import type { OperationNotes } from '../http/notes.ts'
 import type { Session } from './schema.ts'
 
 // What the OpenAPI document says about signup and login beyond their schemas.

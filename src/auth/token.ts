@@ -28,13 +28,7 @@ export interface TokenVerifierOptions {
 }
 
 /** How many tokens came to which end since the start. */
-export interface TokenCounts {
-  remembered: number
-  verified: number
-  expired: number
-  invalid: number
-  unavailable: number
-}
+export type TokenCounts = Record<'remembered' | 'verified' | 'expired' | 'invalid' | 'unavailable', number>
 
 /**
  * Verifies a token and gives the id of its user.

@@ -1,6 +1,14 @@
-import { ERRORS, type ErrorCode } from '../errors.ts'
-import { exampleOf, type PluginOperation, type ResponseHeader } from './notes.ts'
+import { AppError, ERRORS, type ErrorCode } from '../errors.ts'
+import { EXAMPLE_REQUEST_ID, type OperationNotes, type ResponseHeader } from '../http/notes.ts'
+import { type Problem, toProblem } from '../http/problem.ts'
 import type { Json } from './schema-rewriter.ts'
+
+/** An operation as the OpenAPI plugin makes it of a route: its notes, and its schemas. */
+export interface PluginOperation extends OperationNotes {
+  parameters?: Json[]
+  responses: Record<string, Json>
+  requestBody?: { content: Record<string, { schema: Json }> }
+}
 
 /** References to the headers of these names, as an OpenAPI response has them. */
 export const headerReferences = (names: readonly ResponseHeader[]): Json =>
@@ -25,6 +33,17 @@ const headersOf = (status: string): ResponseHeader[] => {
       return ['X-Request-Id']
   }
 }
+
+const exampleFieldError = { field: 'title', message: 'must not be empty' }
+
+/** An error as it is answered. */
+const exampleOf = (code: ErrorCode, status: number = ERRORS[code].status): Problem =>
+  toProblem(
+    new AppError(code, code === 'invalid_request' ? { errors: [exampleFieldError] } : {}),
+    status,
+    '/api/tasks',
+    EXAMPLE_REQUEST_ID,
+  )
 
 /** Writes error codes as OpenAPI responses, by status, with an example of each. */
 export const errorReplies = (problemSchema: Json, validationErrorStatus: 400 | 422) => {

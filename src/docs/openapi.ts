@@ -1,17 +1,16 @@
 import { swagger } from '@elysiajs/swagger'
 import type { AnyElysia } from 'elysia'
-import { Problem } from '../http/problem.ts'
-import { errorReplies, errorsOf, headerReferences } from './error-replies.ts'
 import {
   type OperationNotes,
-  type PluginOperation,
   pathParameters,
   type ReplyNotes,
   type RequestHeader,
   requestHeaders,
   responseHeaders,
   tags,
-} from './notes.ts'
+} from '../http/notes.ts'
+import { Problem } from '../http/problem.ts'
+import { errorReplies, errorsOf, headerReferences, type PluginOperation } from './error-replies.ts'
 import { type Json, schemaRewriter } from './schema-rewriter.ts'
 
 export interface OpenApiOptions {

@@ -1,8 +1,8 @@
 import { Elysia, type Static, t } from 'elysia'
 import { AppError } from '../errors.ts'
 import { readingConditions } from '../http/etag.ts'
+import type { OperationNotes } from '../http/notes.ts'
 import { prepareAsset, sendAsset } from './assets.ts'
-import type { OperationNotes } from './notes.ts'
 import { ASSETS_PATH, CONTENT_SECURITY_POLICY, prepareDocsPage } from './page.ts'
 
 export interface DocsOptions {

@@ -1,6 +1,6 @@
 import { Elysia, t } from 'elysia'
-import type { OperationNotes } from '../docs/notes.ts'
 import { AppError, unavailable } from '../errors.ts'
+import type { OperationNotes } from './notes.ts'
 
 export interface HealthOptions {
   version: string

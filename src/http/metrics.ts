@@ -1,15 +1,14 @@
 import { timingSafeEqual } from 'node:crypto'
 import { Elysia } from 'elysia'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { TokenCounts } from '../auth/token.ts'
-import type { DatabaseStats } from '../db/database.ts'
 import { AppError } from '../errors.ts'
 
 export interface MetricsOptions {
   /** Who knows it may read the metrics. */
   token: string
-  databaseStats: () => DatabaseStats
-  tokenCounts: TokenCounts
+  databaseStats: () => { running: number; waiting: number; refused: number; expired: number }
+  /** How many tokens came to which end since the start. */
+  tokenCounts: Readonly<Record<string, number>>
 }
 
 /** What is measured of requests; read by `GET /metrics`. */

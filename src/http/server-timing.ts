@@ -1,6 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { VerifyToken } from '../auth/token.ts'
-import type { Database } from '../db/database.ts'
 
 /** How long parts of a request took, in milliseconds. */
 interface Times {
@@ -17,16 +15,6 @@ interface Times {
 export const createServerTiming = () => {
   const current = new AsyncLocalStorage<Times>()
 
-  const timed = async <T>(part: keyof Times, work: () => T | Promise<T>): Promise<T> => {
-    const times = current.getStore()
-    const startedAt = performance.now()
-    try {
-      return await work()
-    } finally {
-      if (times) times[part] += performance.now() - startedAt
-    }
-  }
-
   return {
     /** Gives each request times of its own. */
     around:
@@ -34,15 +22,21 @@ export const createServerTiming = () => {
       (request: Request): T =>
         current.run({ auth: 0, db: 0 }, () => handle(request)),
 
-    verifyToken:
-      (verify: VerifyToken): VerifyToken =>
-      (token) =>
-        timed('auth', () => verify(token)),
-
-    database: (database: Database): Database => ({
-      ...database,
-      run: (...statement) => timed('db', () => database.run(...statement)),
-    }),
+    /** Counts the time that a function takes as that part of the request which calls it. */
+    timed:
+      <Args extends unknown[], Result>(
+        part: keyof Times,
+        work: (...args: Args) => Result | Promise<Result>,
+      ) =>
+      async (...args: Args): Promise<Result> => {
+        const times = current.getStore()
+        const startedAt = performance.now()
+        try {
+          return await work(...args)
+        } finally {
+          if (times) times[part] += performance.now() - startedAt
+        }
+      },
 
     /** The header's value. A part that a request had no need of is left out. */
     header(totalMs: number): string {

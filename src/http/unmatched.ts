@@ -1,6 +1,5 @@
 import { type AnyElysia, Elysia, NotFoundError } from 'elysia'
 import { Memoirist } from 'memoirist'
-import type { Guard } from '../auth/guard.ts'
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 type Method = (typeof METHODS)[number]
@@ -15,9 +14,10 @@ const notFound = () => {
  * It is there for each method by itself, because the router looks for `/api/tasks/*` before it tries
  * `/api/:user_id/tasks` only within one method: `POST /api/tasks/tasks` must not become the other form.
  *
+ * @param guard lets only the owner of a valid token past
  * @param taken the methods that the prefix itself has routes for
  */
-export const unmatched = (prefix: string, guard: Guard, taken: Method[] = []): Elysia => {
+export const unmatched = (prefix: string, guard: AnyElysia, taken: Method[] = []): Elysia => {
   const app = new Elysia({ prefix }).use(guard) as unknown as Elysia
   const hidden = { detail: { hide: true } }
   for (const method of [...METHODS, 'ALL'] as const) {

@@ -1,4 +1,4 @@
-import type { OperationNotes, ReplyNotes } from '../docs/notes.ts'
+import type { OperationNotes, ReplyNotes } from '../http/notes.ts'
 import type { TaskReply } from './schema.ts'
 
 // What the OpenAPI document says about the operations on tasks beyond their schemas.

@@ -1,6 +1,4 @@
-import { AppError, ERRORS, type ErrorCode } from '../errors.ts'
-import { type Problem, toProblem } from '../http/problem.ts'
-import type { Json } from './schema-rewriter.ts'
+import type { ErrorCode } from '../errors.ts'
 
 /** A reply as the OpenAPI document tells it. */
 export interface ReplyNotes {
@@ -36,13 +34,6 @@ export interface OperationNotes {
   }
 }
 
-/** An operation as the OpenAPI plugin makes it of a route: its notes, and its schemas. */
-export interface PluginOperation extends OperationNotes {
-  parameters?: Json[]
-  responses: Record<string, Json>
-  requestBody?: { content: Record<string, { schema: Json }> }
-}
-
 /** What operations are grouped by. */
 export const tags = {
   tasks: 'The tasks of the user whose token is sent.',
@@ -52,7 +43,8 @@ export const tags = {
 }
 export type Tag = keyof typeof tags
 
-const REQUEST_ID = 'checkout-42'
+/** The request id of examples. */
+export const EXAMPLE_REQUEST_ID = 'checkout-42'
 const ENTITY_TAG = '`"2026-02-01T09:30:00.123000Z"`'
 
 /**
@@ -63,7 +55,7 @@ export const requestHeaders = {
   'X-Request-Id': {
     description:
       'Comes back in the answer and stands in the log; any other value than these is replaced. ' +
-      `Such as \`${REQUEST_ID}\`.`,
+      `Such as \`${EXAMPLE_REQUEST_ID}\`.`,
     schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' },
   },
   'If-Match': {
@@ -135,14 +127,3 @@ export type ResponseHeader = keyof typeof responseHeaders
 export const pathParameters: Record<string, { description: string; example: string }> = {
   user_id: { description: 'The id of the token’s own user, percent-encoded.', example: 'user_1' },
 }
-
-/** An error as it is answered, for the document. */
-export const exampleOf = (code: ErrorCode, status: number = ERRORS[code].status): Problem =>
-  toProblem(
-    new AppError(code, code === 'invalid_request' ? { errors: [exampleFieldError] } : {}),
-    status,
-    '/api/tasks',
-    REQUEST_ID,
-  )
-
-const exampleFieldError = { field: 'title', message: 'must not be empty' }
