@@ -100,7 +100,7 @@ export const copyAll = async (options: CopyOptions): Promise<Copied> => {
       await storeUsers(sql, tables, users)
       copied.users += users.length
     }
-    let largestId = await readLastId(sql, tables)
+    let largestId = Math.max(await readLastId(sql, tables), await reader.lastId())
     for await (const rows of reader.tasks()) {
       const tasks: StoredTask[] = []
       for (const row of rows) {

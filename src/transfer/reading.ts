@@ -102,6 +102,14 @@ export const createReader = (sql: ClientSql, mapping: Mapping) => ({
   async *keys(): AsyncGenerator<SourceKey[]> {
     if (mapping.keys) yield* readInBatches<SourceKey & Row>(sql, 'keys', selectKeys(mapping.keys))
   },
+  /** The last id that was given to a task, also to one that is deleted now; 0 where that is not known. */
+  async lastId(): Promise<number> {
+    if (!mapping.keys) return 0
+    const [sequence] = await sql<[{ last: number }]>`
+      select case when is_called then last_value else last_value - 1 end as last
+      from ${name(mapping.keys.schema)}.tasks_id_seq`
+    return sequence.last
+  },
   /** Values that are there more than once, and must not be. */
   async duplicates(): Promise<{ emails: string[]; ids: string[]; keys: string[]; taskIds: string[] }> {
     const repeated = async (value: Fragment, from: Fragment, where: Fragment): Promise<string[]> => {
