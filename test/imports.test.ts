@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join, posix } from 'node:path'
+import { getTableColumns } from 'drizzle-orm'
+import { tasks } from '../src/db/schema.ts'
 
 const source = join(import.meta.dir, '..', 'src')
 const transpiler = new Bun.Transpiler({ loader: 'ts' })
@@ -101,6 +103,13 @@ describe('sources', () => {
     const unwanted = /(^|\/)(index|utils?|helpers?|[^/]*(service|mapper|dto|interface)s?)(\.ts$|\/)/
     expect(names.filter((name) => unwanted.test(name))).toEqual([])
     for (const name of names) expect(texts.get(name)).not.toMatch(/^export .*\bfrom '\./m)
+  })
+
+  test('take every column of a task along when it is imported, but the one that the database derives', () => {
+    const columns = Object.values(getTableColumns(tasks)).filter(({ generated }) => !generated)
+    const [, copied = ''] =
+      /insert into \$\{tables\.tasks\} \((.*)\)/.exec(texts.get('transfer/copy.ts') ?? '') ?? []
+    expect(copied.split(', ').sort()).toEqual(columns.map(({ name }) => name).sort())
   })
 
   test('name the user in every statement about tasks', () => {

@@ -9,10 +9,10 @@ import * as notes from './notes.ts'
 import type { TaskRepository, Versions } from './repository.ts'
 import {
   DISAGREEMENT,
+  fingerprintOf,
   forgetEmpty,
   formatCursor,
   ListQuery,
-  type NewTask,
   readCompletion,
   readListQuery,
   readNewTask,
@@ -39,9 +39,6 @@ export interface TaskRoutesOptions {
 export type TaskPrefix = '/api/tasks' | '/api/:user_id/tasks'
 
 const reply = t.NoValidate(TaskReply)
-
-const fingerprint = ({ title, description, status }: NewTask): Uint8Array =>
-  new Bun.CryptoHasher('sha256').update(JSON.stringify([title, description, status])).digest()
 
 /** The query of a URL with one parameter set. The rest of the URL is the client's, and may not be one. */
 const withParameter = (url: string, name: string, value: string): URLSearchParams => {
@@ -116,7 +113,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         const task =
           key === undefined
             ? await tasks.create(userId, wanted)
-            : await tasks.createOnce(userId, wanted, { key, fingerprint: fingerprint(wanted) })
+            : await tasks.createOnce(userId, wanted, { key, fingerprint: fingerprintOf(wanted) })
         if (!task) throw new AppError('idempotency_key_reused')
         set.status = 201
         set.headers.location = `${pathOf(userId)}/${task.id}`

@@ -104,19 +104,20 @@ export const forgetEmpty = ({ query }: { query: Record<string, unknown> }): void
 export type TaskStatus = (typeof TASK_STATUSES)[number]
 
 /** What a new task is made of. */
-export interface NewTask {
-  title: string
-  description: string | null
-  status: TaskStatus
-}
+export type NewTask = Pick<TaskReply, 'title' | 'description' | 'status'>
+
+/**
+ * A digest of a new task, kept for a day with its `Idempotency-Key`: the same key must come with the same task. The
+ * order of the fields, which is that of {@link readNewTask}, is part of it.
+ */
+export const fingerprintOf = (task: NewTask): Uint8Array =>
+  new Bun.CryptoHasher('sha256').update(JSON.stringify(Object.values(task))).digest()
 
 /**
  * What is to change; a field that is absent stays. `reopened` turns a completed task to pending and leaves any
  * other as it is.
  */
-export interface TaskChange {
-  title?: string
-  description?: string | null
+export interface TaskChange extends Partial<Omit<NewTask, 'status'>> {
   status?: TaskStatus | 'reopened' | Disagreement
 }
 
@@ -203,8 +204,12 @@ export const readTaskChange = (body: TaskUpdate): TaskChange => {
  */
 export const readTaskPatch = (body: TaskUpdate): TaskChange => {
   const change = readTaskChange(body)
-  if (Object.keys(change).length === 0)
-    refuse([{ field: 'body', message: 'must have at least one of title, description, status and completed' }])
+  if (Object.keys(change).length === 0) {
+    const fields = Object.keys(TaskUpdate.properties)
+      .join(', ')
+      .replace(/, (\w+)$/, ' and $1')
+    refuse([{ field: 'body', message: `must have at least one of ${fields}` }])
+  }
   return change
 }
 
