@@ -85,9 +85,9 @@ export class AppError extends Error {
   constructor(code: ErrorCode, options: AppErrorOptions = {}) {
     const { errors } = options
     const first = errors?.[0]
-    super(options.detail ?? (first ? `${first.field} ${first.message}` : ERRORS[code].detail), {
-      cause: options.cause,
-    })
+    super(options.detail ?? (first ? `${first.field} ${first.message}` : ERRORS[code].detail))
+    // Given to the constructor, even an absent one would take a microsecond.
+    if (options.cause !== undefined) this.cause = options.cause
     this.code = code
     this.errors = errors
     this.headers = options.headers ?? {}

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import {
   decodeProtectedHeader,
   errors,
@@ -80,17 +80,14 @@ const toRefusal = (error: unknown): AppError => {
   return refuse('invalid_token', error instanceof errors.JOSEError ? error.code : String(error), error)
 }
 
+/** Some bytes in base64url: whole groups of four characters, and a last one without stray bits. */
+const PART = '(?=[^.])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?'
+
 /**
  * Exactly the compact form of RFC 7515: three parts in base64url. jose would also take padding, white space and
  * stray bits, and so one token in several spellings.
  */
-const isCompact = (token: string): boolean => {
-  const parts = token.split('.')
-  return (
-    parts.length === 3 &&
-    parts.every((part) => part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part)
-  )
-}
+const COMPACT = new RegExp(`^${PART}\\.${PART}\\.${PART}$`)
 
 /** The commonest cause, and one that nobody finds: Bun puts the value of `$name` into what `.env` says. */
 const WRONG_SECRET =
@@ -120,12 +117,12 @@ const userIdOf = ({ sub, user_id }: JWTPayload & { user_id?: unknown }): string 
 }
 
 /**
- * Whether the secret signed a token with HS256 (RFC 7518, section 3.2). Synchronous, which takes 2 µs; jose's way
+ * Whether the secret signed a token with HS256 (RFC 7518, section 3.2). Synchronous, which takes 1.5 µs; jose's way
  * by WebCrypto takes 14 µs and more.
  */
 const isSignedWith = (secret: string, token: string): boolean => {
   const end = token.lastIndexOf('.')
-  const expected = createHmac('sha256', secret).update(token.slice(0, end)).digest()
+  const expected = new Bun.CryptoHasher('sha256', secret).update(token.slice(0, end)).digest()
   const given = Buffer.from(token.slice(end + 1), 'base64url')
   return given.length === expected.length && timingSafeEqual(given, expected)
 }
@@ -145,6 +142,9 @@ export const createTokenVerifier = ({
   now,
 }: TokenVerifierOptions): TokenVerifier => {
   const verified = new Map<string, Verified>()
+  /** Those tokens in the order in which they came, around and around: to look for a map's oldest key takes long. */
+  const order: string[] = []
+  let next = 0
   const seconds = () => Math.floor(now() / 1000)
 
   const isGood = ({ expiresAt, generation }: Verified): boolean =>
@@ -170,7 +170,7 @@ export const createTokenVerifier = ({
   const claimsOf = (token: string): JWTPayload =>
     UnsecuredJWT.decode(`${UNSECURED}.${token.split('.')[1]}.`, expectations()).payload
 
-  /** The claims of a token that one of the issuer's keys has signed. */
+  /** The claims of a token that one of the issuer's keys has signed, and the generation of the key set. */
   const verifyWithKeySet = async (keys: KeySet, alg: string, kid: unknown, token: string) => {
     if (kid !== undefined && typeof kid !== 'string') throw refuse('invalid_token', 'kid is not a string')
     const found = await keys.find({ alg, kid })
@@ -188,16 +188,30 @@ export const createTokenVerifier = ({
     throw refuse('invalid_token', 'wrong signature')
   }
 
-  /** The claims of a signed token, and the generation of the key set that vouches for it, if one does. */
-  const verifySignature = async (header: ProtectedHeaderParameters, token: string) => {
-    if (header.alg === 'HS256' && secret !== undefined) {
-      if (!isSignedWith(secret, token)) throw refuse('invalid_token', WRONG_SECRET)
-      return { payload: claimsOf(token), generation: undefined }
-    }
+  const remember = (token: string, entry: Verified) => {
+    const oldest = order[next]
+    if (oldest !== undefined) verified.delete(oldest)
+    order[next] = token
+    next = (next + 1) % CACHE_SIZE
+    verified.set(token, entry)
+  }
+
+  const counts: TokenCounts = { remembered: 0, verified: 0, expired: 0, invalid: 0, unavailable: 0 }
+
+  /** The user of a signed token, which is remembered. */
+  const accept = (token: string, payload: JWTPayload, generation?: number): string => {
+    const userId = userOf(payload)
+    counts.verified += 1
+    remember(token, { userId, expiresAt: (payload.exp ?? 0) + CLOCK_TOLERANCE_SECONDS, generation })
+    return userId
+  }
+
+  const checkWithKeySet = async (header: ProtectedHeaderParameters, token: string): Promise<string> => {
     const { alg = '', kid } = header
     if (!keySet || !ASYMMETRIC.includes(alg)) throw refuse('invalid_token', 'algorithm not allowed')
     try {
-      return await verifyWithKeySet(keySet, alg, kid, token)
+      const { payload, generation } = await verifyWithKeySet(keySet, alg, kid, token)
+      return accept(token, payload, generation)
     } catch (error) {
       // Without keys, claims that no key could save are still told from those that have to wait for one.
       if (error instanceof AppError) userOf(claimsOf(token))
@@ -205,34 +219,29 @@ export const createTokenVerifier = ({
     }
   }
 
-  const remember = (token: string, entry: Verified) => {
-    const [oldest] = verified.keys()
-    if (verified.size >= CACHE_SIZE && oldest !== undefined) verified.delete(oldest)
-    verified.set(token, entry)
-  }
-
-  const check = async (token: string): Promise<string> => {
-    if (!isCompact(token)) throw refuse('invalid_token', 'malformed')
+  /** With the secret at once: a promise for each step would cost a third of the check. */
+  const check = (token: string): string | Promise<string> => {
+    if (!COMPACT.test(token)) throw refuse('invalid_token', 'malformed')
     const header = decodeProtectedHeader(token)
     if (header.crit !== undefined) throw refuse('invalid_token', 'unknown extension')
-    const { payload, generation } = await verifySignature(header, token)
-    const userId = userOf(payload)
-    remember(token, { userId, expiresAt: (payload.exp ?? 0) + CLOCK_TOLERANCE_SECONDS, generation })
-    return userId
+    if (header.alg !== 'HS256' || secret === undefined) return checkWithKeySet(header, token)
+    if (!isSignedWith(secret, token)) throw refuse('invalid_token', WRONG_SECRET)
+    return accept(token, claimsOf(token))
   }
 
-  const counts: TokenCounts = { remembered: 0, verified: 0, expired: 0, invalid: 0, unavailable: 0 }
+  const fail = (error: unknown): never => {
+    const refusal = toRefusal(error)
+    if (refusal.code === 'unavailable') counts.unavailable += 1
+    else counts[refusal.code === 'token_expired' ? 'expired' : 'invalid'] += 1
+    throw refusal
+  }
 
-  const checkAndCount = async (token: string): Promise<string> => {
+  const checkAndCount = (token: string): string | Promise<string> => {
     try {
-      const userId = await check(token)
-      counts.verified += 1
-      return userId
+      const result = check(token)
+      return typeof result === 'string' ? result : result.catch(fail)
     } catch (error) {
-      const refusal = toRefusal(error)
-      if (refusal.code === 'unavailable') counts.unavailable += 1
-      else counts[refusal.code === 'token_expired' ? 'expired' : 'invalid'] += 1
-      throw refusal
+      return fail(error)
     }
   }
 
