@@ -108,23 +108,26 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
 
   /** The least busy connection for a statement; none while its owner has as much as one may. */
   const memberFor = ({ owner, weight }: Job): Member | undefined => {
-    const isOwn = ({ running }: Member) => owner !== undefined && running.some((job) => job.owner === owner)
     let own = 0
     let held = 0
+    let found: Member | undefined
+    let foundOwn: Member | undefined
+    // One pass without a function for each connection: this is done for every statement.
     for (const member of members) {
-      if (!isOwn(member)) continue
-      own += 1
-      for (const job of member.running) if (job.owner === owner) held += job.weight
+      let heldHere = 0
+      if (owner !== undefined)
+        for (const job of member.running) if (job.owner === owner) heldHere += job.weight
+      if (heldHere > 0) own += 1
+      held += heldHere
+      // A heavy one goes alone: when it takes too long, what is given up with its connection is nobody else's.
+      const takes = weight > MAX_PIPELINED ? member.running.length === 0 : takesOneMore(member)
+      if (!takes) continue
+      if (!found || member.load < found.load) found = member
+      if (heldHere > 0 && (!foundOwn || member.load < foundOwn.load)) foundOwn = member
     }
     // However heavy, an owner's only statement may go.
     if (held > 0 && held + weight > maxOfOne * MAX_PIPELINED) return undefined
-    // A heavy one goes alone: when it takes too long, what is given up with its connection is nobody else's.
-    const takes = weight > MAX_PIPELINED ? ({ running }: Member) => running.length === 0 : takesOneMore
-    let found: Member | undefined
-    for (const member of members)
-      if (takes(member) && (own < maxOfOne || isOwn(member)) && (!found || member.load < found.load))
-        found = member
-    return found
+    return own < maxOfOne ? found : foundOwn
   }
 
   const dispatch = () => {

@@ -153,13 +153,13 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
     userId: string,
     statement: (sql: ClientSql, owner: Fragment | undefined) => ReturnType<Statement<[T]>>,
   ): Promise<T> => {
-    const owner = fragment`owner as (insert into ${users} (id) values (${userId}) on conflict do nothing)`
     if (known.has(userId))
       try {
         return (await run((sql) => statement(sql, undefined), userId))[0]
       } catch (error) {
         if (violatedConstraint(error) !== 'tasks_user_id_users_id_fk') throw error
       }
+    const owner = fragment`owner as (insert into ${users} (id) values (${userId}) on conflict do nothing)`
     const [row] = await run((sql) => statement(sql, owner), userId)
     if (known.size >= KNOWN_USERS) known.clear()
     known.add(userId)
