@@ -1,9 +1,9 @@
 /**
- * `bun bench/chart.ts [results.json] [chart.svg]`: draws the CPU time per request of each server from the
- * figures of a run. Bars, because what is compared is an amount; from zero, because ratios are the point.
+ * `bun bench/chart.ts [results.json] [chart.svg]`: draws the CPU time per request of each server, and of
+ * the database for it, from the figures of a run. Bars, because what is compared is an amount; from zero, because ratios are the point.
  */
 import { join } from 'node:path'
-import type { Results } from './support/results.ts'
+import { type Results, totalCpuUs } from './support/results.ts'
 import type { ServerName } from './support/servers.ts'
 
 const [from = join(import.meta.dir, 'results.json'), to = join(import.meta.dir, 'chart.svg')] =
@@ -14,14 +14,15 @@ const SHOWN = ['get', 'list', 'create', 'toggle', 'mixed']
 
 const NAMES: Record<ServerName, string> = {
   service: 'this service',
-  floor: 'hand-written floor (Bun)',
+  floor: 'by hand (Bun, postgres.js)',
+  'bun-sql': 'by hand (Bun.sql)',
   hono: 'Hono (Bun)',
   fastify: 'Fastify (Node)',
 }
 
 const WIDTH = 760
 const LEFT = 72
-const RIGHT = 64
+const RIGHT = 92
 const TOP = 78
 const BAR = 15
 const BAR_GAP = 3
@@ -33,7 +34,7 @@ const STYLE = `
     .title { font-size: 15px; font-weight: 600 }
     .note { font-size: 12px; fill: #59636e }
     .value { font-size: 12px; font-variant-numeric: tabular-nums }
-    .service { fill: #0d9488 } .floor { fill: #8b949e } .hono { fill: #e8833a } .fastify { fill: #8b6fd6 }
+    .service { fill: #0d9488 } .floor { fill: #8b949e } .bun-sql { fill: #3b82c4 } .database { opacity: .45 } .hono { fill: #e8833a } .fastify { fill: #8b6fd6 }
     @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .note { fill: #9198a1 } }`
 
 const run: Results = await Bun.file(from).json()
@@ -43,7 +44,7 @@ function drawChart({ results, machine, rounds, takenAt }: Results): string {
   const shown = results.filter(({ scenario }) => SHOWN.includes(scenario))
   const servers = [...new Set(shown.map(({ server }) => server))]
   const groups = [...Map.groupBy(shown, ({ scenario }) => scenario)]
-  const most = Math.max(...shown.map(({ median }) => median.cpuUs))
+  const most = Math.max(...shown.map(({ median }) => totalCpuUs(median)))
   const scale = (WIDTH - LEFT - RIGHT) / most
   const groupHeight = servers.length * (BAR + BAR_GAP) + GROUP_GAP
   const height = TOP + groups.length * groupHeight + 16
@@ -55,10 +56,18 @@ function drawChart({ results, machine, rounds, takenAt }: Results): string {
       text(LEFT - 10, middle + 3, scenario, 'label', 'end'),
       ...group.flatMap(({ server, median }, index) => {
         const y = top + index * (BAR + BAR_GAP)
-        const width = median.cpuUs * scale
+        const { cpuUs, databaseCpuUs } = median
+        const width = cpuUs * scale
+        const rest = databaseCpuUs * scale
         return [
-          `<rect class="${server}" x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" rx="2"/>`,
-          text(LEFT + width + 6, y + BAR - 3, `${median.cpuUs.toFixed(0)} µs`, 'value'),
+          `<rect class="${server}" x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${BAR}"/>`,
+          `<rect class="${server} database" x="${(LEFT + width).toFixed(1)}" y="${y}" width="${rest.toFixed(1)}" height="${BAR}"/>`,
+          text(
+            LEFT + width + rest + 6,
+            y + BAR - 3,
+            `${cpuUs.toFixed(0)} + ${databaseCpuUs.toFixed(0)} µs`,
+            'value',
+          ),
         ]
       }),
     ]
@@ -72,7 +81,7 @@ function drawChart({ results, machine, rounds, takenAt }: Results): string {
   <style>${STYLE}
   </style>
   ${[
-    text(LEFT, 22, 'CPU time of the server per request (less is better)', 'title'),
+    text(LEFT, 22, 'CPU time per request: server, and in paler colour PostgreSQL (less is better)', 'title'),
     text(LEFT, 41, note, 'note'),
     ...drawLegend(servers),
     ...bars,

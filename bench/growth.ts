@@ -63,7 +63,7 @@ const secret = crypto.randomUUID() + crypto.randomUUID()
 const turns: TurnSettings = {
   rounds,
   warmUpSeconds: 1,
-  databasePid: cluster.pid,
+  database: cluster,
   onTurn: (_server, round, { cpuUs }) => progress(`  round ${round}/${rounds}: ${cpuUs.toFixed(1)} µs`),
 }
 
@@ -111,7 +111,7 @@ if (parts.includes('connections') || parts.includes('memory')) {
     progress('memory')
     const requestsFile = await fileOf('memory.tsv', MIXTURE)
     const load = { connections: CONNECTIONS, seconds: MEMORY_SLICE_S, requestsFile, expectedStatus: 200 }
-    const samples = await watchMemory(server, load, cluster.pid, Number(options.requests))
+    const samples = await watchMemory(server, load, cluster, Number(options.requests))
     figures.memory = samples
     report.push(renderMemory(samples))
   }

@@ -1,5 +1,5 @@
 /**
- * `bun run bench`: what a request costs this service beside three others on the same database.
+ * `bun run bench`: what a request costs this service beside others, the database's share included.
  * `bun run bench --help` lists the options.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import postgres from 'postgres'
-import { STANDARD_DATA_SET, seedTasks, seedUsers } from './support/data-set.ts'
+import { STANDARD_DATA_SET, seedLeanTasks, seedTasks, seedUsers } from './support/data-set.ts'
 import { installPeers } from './support/install-peers.ts'
 import { describeMachine } from './support/machine.ts'
 import { createOperations } from './support/operations.ts'
@@ -33,7 +33,7 @@ const USAGE = `bun run bench [options]
   --seconds N        length of a turn (5)
   --warm-up N        seconds of load before each turn, every answer checked (10)
   --only a,b         scenarios: ${scenarios.map(({ name }) => name).join(',')}
-  --peers a,b        servers beside the service: floor,hono,fastify
+  --peers a,b        servers beside the service: floor,bun-sql,hono,fastify
   --json FILE        where the figures go (bench/results.json)`
 
 const { values: options } = parseArgs({
@@ -42,7 +42,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '5' },
     'warm-up': { type: 'string', default: '10' },
     only: { type: 'string', default: scenarios.map(({ name }) => name).join(',') },
-    peers: { type: 'string', default: 'floor,hono,fastify' },
+    peers: { type: 'string', default: 'floor,bun-sql,hono,fastify' },
     json: { type: 'string', default: join(import.meta.dir, 'results.json') },
     help: { type: 'boolean', default: false },
   },
@@ -89,7 +89,7 @@ async function startAnew(name: ServerName): Promise<RunningServer> {
   return running
 }
 
-// The service makes the tables that all use.
+// The service makes its tables, from which the peers' is filled.
 await startAnew('service')
 await seedUsers(sql, STANDARD_DATA_SET)
 
@@ -108,10 +108,16 @@ const run: Results = {
 await Bun.write(options.json, `${JSON.stringify(run, null, 2)}\n`)
 console.log(renderReport(run))
 
+/** Fills the service's table, and the peers' with the same. */
+async function seedAllTasks(): Promise<void> {
+  await seedTasks(sql, STANDARD_DATA_SET)
+  await seedLeanTasks(sql)
+}
+
 /** Tries every server with one request of each kind, then measures them in turns. */
 async function runScenario(scenario: Scenario): Promise<Result[]> {
   const { name, connections, expectedStatus } = scenario
-  await seedTasks(sql, STANDARD_DATA_SET)
+  await seedAllTasks()
   for (const name of chosenServers) {
     const server = await startAnew(name)
     for (const operation of new Set(scenario.pattern)) {
@@ -123,7 +129,7 @@ async function runScenario(scenario: Scenario): Promise<Result[]> {
   await writeRequests(requestsFile, listRequests(scenario, operations, STANDARD_DATA_SET.tasks))
   const load = { connections, seconds, requestsFile, expectedStatus }
   const prepare = async (name: ServerName) => {
-    if (isWriting(scenario)) await seedTasks(sql, STANDARD_DATA_SET)
+    if (isWriting(scenario)) await seedAllTasks()
     return startAnew(name)
   }
   const outcomes = await takeTurns(
@@ -131,9 +137,9 @@ async function runScenario(scenario: Scenario): Promise<Result[]> {
     {
       rounds,
       warmUpSeconds,
-      databasePid: database.pid,
-      onTurn: ({ label }, round, { cpuUs }) =>
-        progress(`${name} ${round}/${rounds} ${label}: ${cpuUs.toFixed(1)} µs`),
+      database,
+      onTurn: ({ label }, round, { cpuUs, databaseCpuUs }) =>
+        progress(`${name} ${round}/${rounds} ${label}: ${cpuUs.toFixed(1)} + ${databaseCpuUs.toFixed(1)} µs`),
     },
   )
   return outcomes.map((outcome, index) => {

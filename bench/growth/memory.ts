@@ -1,4 +1,4 @@
-import { type Load, measure } from '../support/measure.ts'
+import { type Load, type MeasuredDatabase, measure } from '../support/measure.ts'
 import { readRss } from '../support/processes.ts'
 import type { RunningServer } from '../support/servers.ts'
 import { head, row } from '../support/table.ts'
@@ -16,12 +16,12 @@ const STRETCH = 100_000
 export async function watchMemory(
   server: RunningServer,
   load: Load,
-  databasePid: number,
+  database: MeasuredDatabase,
   total: number,
 ): Promise<MemorySample[]> {
   const samples: MemorySample[] = [{ requests: 0, rssMb: await readRss(server.pid) }]
   for (let answered = 0; answered < total; ) {
-    const { requests, rssMb } = await measure(server, load, databasePid)
+    const { requests, rssMb } = await measure(server, load, database)
     answered += requests
     samples.push({ requests: answered, rssMb })
   }

@@ -4,7 +4,8 @@ import Fastify from 'fastify'
 import pg from 'pg'
 
 const { DATABASE_URL, BETTER_AUTH_SECRET, HOST = '127.0.0.1', PORT } = process.env
-const COLUMNS = 'id, user_id, title, description, status, completed, created_at, updated_at'
+const COLUMNS =
+  "id, user_id, title, description, status, status = 'completed' as completed, created_at, updated_at"
 const INT8_OID = 20
 
 pg.types.setTypeParser(INT8_OID, Number)
@@ -61,18 +62,16 @@ app.register(
     tasks.addHook('onRequest', (request) => request.jwtVerify())
 
     tasks.get('/', { schema: { response: { 200: { type: 'array', items: Task } } } }, (request) =>
-      query(
-        'list',
-        `select ${COLUMNS} from tasks where user_id = $1 order by created_at desc, id desc limit 1000`,
-        [request.user.sub],
-      ),
+      query('list', `select ${COLUMNS} from lean_tasks where user_id = $1 order by id desc limit 1000`, [
+        request.user.sub,
+      ]),
     )
 
     tasks.post('/', { schema: { body: TaskCreate, response: { 201: Task } } }, async (request, reply) => {
       const { title, description, status } = request.body
       const [task] = await query(
         'create',
-        `insert into tasks (user_id, title, description, status) values ($1, $2, $3, $4) returning ${COLUMNS}`,
+        `insert into lean_tasks (user_id, title, description, status) values ($1, $2, $3, $4) returning ${COLUMNS}`,
         [request.user.sub, title.trim(), description, status],
       )
       reply.code(201).header('Location', `/api/tasks/${task.id}`)
@@ -80,7 +79,7 @@ app.register(
     })
 
     tasks.get('/:id', { schema: { params: TaskParams, response: { 200: Task } } }, async (request, reply) => {
-      const [task] = await query('find', `select ${COLUMNS} from tasks where id = $1 and user_id = $2`, [
+      const [task] = await query('find', `select ${COLUMNS} from lean_tasks where id = $1 and user_id = $2`, [
         request.params.id,
         request.user.sub,
       ])
@@ -93,7 +92,8 @@ app.register(
       async (request, reply) => {
         const [task] = await query(
           'toggle',
-          `update tasks set status = case when completed then 'pending' else 'completed' end, updated_at = now()
+          `update lean_tasks
+           set status = case status when 'completed' then 'pending' else 'completed' end, updated_at = now()
            where id = $1 and user_id = $2 returning ${COLUMNS}`,
           [request.params.id, request.user.sub],
         )

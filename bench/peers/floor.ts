@@ -1,13 +1,16 @@
 /**
  * The floor: what a competent person writes by hand on the same runtime and driver, with no framework.
- * Bun's own router, one HMAC per request, postgres.js with its own `Date`s, `Response.json`. It checks
- * what production code must check, and logs, measures and caches nothing.
+ * Bun's own router, one HMAC per request, postgres.js (with `--bun-sql` Bun's own driver) with its own `Date`s,
+ * `Response.json`, and a table with one index and no checks. It checks what production code must check, and logs,
+ * measures and caches nothing.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { environment } from './environment.ts'
-import { type NewTask, openTasks, type Task } from './tasks.ts'
+import type { NewTask, Task } from './tasks.ts'
 
 const { databaseUrl, secret, hostname, port } = environment
+const driver = process.argv.includes('--bun-sql') ? './bun-sql-tasks.ts' : './tasks.ts'
+const { openTasks }: typeof import('./tasks.ts') = await import(driver)
 const tasks = openTasks(databaseUrl)
 
 class HttpError extends Error {

@@ -7,6 +7,7 @@ import { runWrk, type WrkRun } from './wrk.ts'
 export const FIGURES = [
   'cpuUs',
   'databaseCpuUs',
+  'walBytes',
   'requestsPerSecond',
   'p50Ms',
   'p99Ms',
@@ -20,6 +21,8 @@ export interface Figures extends Record<(typeof FIGURES)[number], number> {
   cpuUs: number
   /** The same of all of PostgreSQL: what a server saves by leaving work to the database shows here. */
   databaseCpuUs: number
+  /** What PostgreSQL has written to its log per request, bytes. */
+  walBytes: number
   requestsPerSecond: number
   p50Ms: number
   p99Ms: number
@@ -27,6 +30,14 @@ export interface Figures extends Record<(typeof FIGURES)[number], number> {
   rssMb: number
   /** Cores that were busy with anything but server, database and load: the noise of the turn. */
   otherCores: number
+}
+
+/** The database that the servers use. */
+export interface MeasuredDatabase {
+  /** Process id of the postmaster. */
+  pid: number
+  /** How much of its log it has written, ever. */
+  readWalBytes(): Promise<number>
 }
 
 export interface Load extends Omit<WrkRun, 'url' | 'checkStatus'> {
@@ -49,20 +60,19 @@ export async function warmUp(server: RunningServer, load: Load, seconds: number)
 export async function measure(
   server: RunningServer,
   load: Load,
-  databasePid: number,
+  database: MeasuredDatabase,
 ): Promise<Figures & { requests: number }> {
   await assertListeners(server.port, 1)
   const { expectedStatus, ...run } = load
-  const readAll = () => Promise.all([readCpu(server.pid), readFamilyCpu(databasePid), readMachineCpu()])
+  const readAll = () =>
+    Promise.all([readCpu(server.pid), readFamilyCpu(database.pid), readMachineCpu(), database.readWalBytes()])
 
   const before = await readAll()
   const counts = await runWrk({ ...run, url: server.url })
   const after = await readAll()
-  const [cpuUs, databaseCpuUs, machineCpuUs] = after.map((value, index) => value - (before[index] ?? 0)) as [
-    number,
-    number,
-    number,
-  ]
+  const [cpuUs, databaseCpuUs, machineCpuUs, walBytes] = after.map(
+    (value, index) => value - (before[index] ?? 0),
+  ) as [number, number, number, number]
 
   const { requests, durationUs } = counts
   const expectedFailures = expectedStatus >= 400 ? requests : 0
@@ -73,6 +83,7 @@ export async function measure(
     requests,
     cpuUs: cpuUs / requests,
     databaseCpuUs: databaseCpuUs / requests,
+    walBytes: walBytes / requests,
     requestsPerSecond: requests / (durationUs / 1e6),
     p50Ms: counts.p50Us / 1000,
     p99Ms: counts.p99Us / 1000,

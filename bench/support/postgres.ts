@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import postgres from 'postgres'
+import type { MeasuredDatabase } from './measure.ts'
 import { findFreePort } from './ports.ts'
 import { runCommand } from './run-command.ts'
 
@@ -20,10 +22,8 @@ const SETTINGS = {
 }
 
 /** A PostgreSQL of this run alone. Disposing of it stops it and removes its files. */
-export interface ThrowawayPostgres extends AsyncDisposable {
+export interface ThrowawayPostgres extends MeasuredDatabase, AsyncDisposable {
   url: string
-  /** Process id of the postmaster: the parent of every backend. */
-  pid: number
 }
 
 /** PostgreSQL refuses to run as root: then everything it does is done as Debian's user for it. */
@@ -59,10 +59,17 @@ export async function startPostgres(): Promise<ThrowawayPostgres> {
     const settings = Object.entries({ ...SETTINGS, port }).map(([name, value]) => `-c ${name}='${value}'`)
     await run('pg_ctl', '-w', '-l', join(directory, 'log'), '-o', settings.join(' '), 'start')
     const pid = Number((await Bun.file(join(data, 'postmaster.pid')).text()).split('\n')[0])
+    const url = `postgres://bench:${password}@127.0.0.1:${port}/postgres`
+    const sql = postgres(url, { max: 1, onnotice: () => {} })
     return {
-      url: `postgres://bench:${password}@127.0.0.1:${port}/postgres`,
+      url,
       pid,
+      async readWalBytes() {
+        const [row] = await sql`select pg_current_wal_insert_lsn() - '0/0' as bytes`
+        return Number(row?.bytes)
+      },
       async [Symbol.asyncDispose]() {
+        await sql.end()
         await run('pg_ctl', '-w', '-m', 'fast', 'stop')
         await rm(directory, { recursive: true, force: true })
       },

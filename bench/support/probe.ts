@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, ok } from 'node:assert/strict'
 import type { Sql } from 'postgres'
 import type { BenchRequest, Operation, OperationName } from './operations.ts'
-import type { RunningServer } from './servers.ts'
+import { type RunningServer, tableOf } from './servers.ts'
 
 interface Answer {
   status: number
@@ -9,10 +9,15 @@ interface Answer {
   body: unknown
 }
 
-interface Probe {
+interface TaskTable {
+  sql: Sql
+  /** The table that the server keeps its tasks in. */
+  table: string
+}
+
+interface Probe extends TaskTable {
   request: BenchRequest
   send: (request: BenchRequest) => Promise<Answer>
-  sql: Sql
 }
 
 /** Which request of each kind is tried: any will do. */
@@ -30,17 +35,22 @@ export async function probe(
   sql: Sql,
 ): Promise<void> {
   try {
-    await probes[name]({ request: operation(PROBED), send: (request) => send(server.url, request), sql })
+    await probes[name]({
+      request: operation(PROBED),
+      send: (request) => send(server.url, request),
+      sql,
+      table: tableOf(server.name),
+    })
   } catch (error) {
     throw new Error(`${server.label} gives a wrong answer to ${name}`, { cause: error })
   }
 }
 
-async function probeGet({ request, send, sql }: Probe): Promise<void> {
+async function probeGet({ request, send, ...tasks }: Probe): Promise<void> {
   const { status, body } = await send(request)
   deepStrictEqual(
     { status, task: readTask(body) },
-    { status: 200, task: await findTask(sql, taskIdOf(request)) },
+    { status: 200, task: await findTask(tasks, taskIdOf(request)) },
   )
 }
 
@@ -48,14 +58,14 @@ const probes: Record<OperationName, (probe: Probe) => Promise<void>> = {
   get: probeGet,
   getCold: probeGet,
 
-  async list({ request, send, sql }) {
+  async list({ request, send, ...tasks }) {
     const { status, body } = await send(request)
-    const tasks = Array.isArray(body) ? body.map(readTask) : body
-    const expected = await selectTasks(sql, sql`user_id = ${subjectOf(request)}`)
-    deepStrictEqual({ status, tasks }, { status: 200, tasks: expected })
+    const given = Array.isArray(body) ? body.map(readTask) : body
+    const expected = await selectTasks(tasks, tasks.sql`user_id = ${subjectOf(request)}`)
+    deepStrictEqual({ status, given }, { status: 200, given: expected })
   },
 
-  async create({ request, send, sql }) {
+  async create({ request, send, ...tasks }) {
     const { status, body } = await send(request)
     const task = readTask(body)
     const { title, description, completed } = task
@@ -63,15 +73,15 @@ const probes: Record<OperationName, (probe: Probe) => Promise<void>> = {
       { status, title, description, completed },
       { status: 201, ...request.body, completed: false },
     )
-    deepStrictEqual(task, await findTask(sql, task.id as number))
+    deepStrictEqual(task, await findTask(tasks, task.id as number))
   },
 
-  async toggle({ request, send, sql }) {
-    const before = await findTask(sql, taskIdOf(request))
+  async toggle({ request, send, ...tasks }) {
+    const before = await findTask(tasks, taskIdOf(request))
     const { status, body } = await send(request)
     const task = readTask(body)
     deepStrictEqual({ status, completed: task.completed }, { status: 200, completed: !before.completed })
-    deepStrictEqual(task, await findTask(sql, taskIdOf(request)))
+    deepStrictEqual(task, await findTask(tasks, taskIdOf(request)))
   },
 
   async unauthenticated({ request, send }) {
@@ -118,16 +128,19 @@ function readTask(body: unknown): Record<string, unknown> {
 }
 
 /** A task from the database, its times made comparable. */
-async function findTask(sql: Sql, id: number) {
-  const [task] = await selectTasks(sql, sql`id = ${id}`)
+async function findTask(tasks: TaskTable, id: number) {
+  const [task] = await selectTasks(tasks, tasks.sql`id = ${id}`)
   ok(task, `there is no task ${id}`)
   return task
 }
 
-async function selectTasks(sql: Sql, condition: ReturnType<Sql>): Promise<Record<string, unknown>[]> {
+async function selectTasks(
+  { sql, table }: TaskTable,
+  condition: ReturnType<Sql>,
+): Promise<Record<string, unknown>[]> {
   const rows = await sql`
-    select id, user_id, title, description, status, completed, created_at, updated_at
-    from tasks where ${condition} order by id desc`
+    select id, user_id, title, description, status, status = 'completed' as completed, created_at, updated_at
+    from ${sql(table)} where ${condition} order by id desc`
   return rows.map((row) => ({
     ...row,
     id: Number(row.id),

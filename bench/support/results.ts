@@ -1,4 +1,5 @@
 import type { Machine } from './machine.ts'
+import type { Figures } from './measure.ts'
 import type { ServerName } from './servers.ts'
 import type { Outcome } from './turns.ts'
 
@@ -21,8 +22,11 @@ export interface Results {
   results: Result[]
 }
 
-/** CPU per request of a result as a multiple of the floor's in the same scenario; null without a floor. */
+/** CPU per request of server and database together, µs. */
+export const totalCpuUs = ({ cpuUs, databaseCpuUs }: Figures): number => cpuUs + databaseCpuUs
+
+/** That of a result as a multiple of the floor's in the same scenario; null without a floor. */
 export function ratioToFloor(result: Result, results: Result[]): number | null {
   const floor = results.find(({ scenario, server }) => scenario === result.scenario && server === 'floor')
-  return floor ? result.median.cpuUs / floor.median.cpuUs : null
+  return floor ? totalCpuUs(result.median) / totalCpuUs(floor.median) : null
 }

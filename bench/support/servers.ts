@@ -17,7 +17,7 @@ interface ServerProgram {
 /** `.env` of the working directory is for development, and must not reach what is measured. */
 const bun = [process.execPath, '--no-env-file']
 
-/** Everything that can be measured. The service comes first: it creates the tables that all of them use. */
+/** Everything that can be measured. The service comes first: the peers' table is filled from its own. */
 export const programs = {
   service: {
     label: 'todo-backend',
@@ -26,6 +26,12 @@ export const programs = {
     readyPath: '/health/ready',
   },
   floor: { label: 'floor', command: [...bun, 'floor.ts'], directory: PEERS, readyPath: '/health' },
+  'bun-sql': {
+    label: 'floor, Bun.sql',
+    command: [...bun, 'floor.ts', '--bun-sql'],
+    directory: PEERS,
+    readyPath: '/health',
+  },
   hono: { label: 'Hono', command: [...bun, 'hono.ts'], directory: PEERS, readyPath: '/health' },
   fastify: { label: 'Fastify', command: ['node', 'fastify.js'], directory: PEERS, readyPath: '/health' },
 } satisfies Record<string, ServerProgram>
@@ -34,6 +40,9 @@ export type ServerName = keyof typeof programs
 
 /** Narrows a name given on the command line. */
 export const isServerName = (name: string): name is ServerName => Object.hasOwn(programs, name)
+
+/** The table that a server keeps its tasks in. */
+export const tableOf = (name: ServerName) => (name === 'service' ? 'tasks' : 'lean_tasks')
 
 /** A server that is ready. Disposing of it stops it. */
 export interface RunningServer extends AsyncDisposable {

@@ -1,4 +1,4 @@
-import { type Result, type Results, ratioToFloor } from './results.ts'
+import { type Result, type Results, ratioToFloor, totalCpuUs } from './results.ts'
 
 /** A row of a Markdown table. */
 export const row = (cells: (string | number)[]) => `| ${cells.join(' | ')} |`
@@ -37,7 +37,7 @@ export function renderReport(run: Results): string {
   ].join('\n\n')
 }
 
-/** One line a scenario: CPU µs per request of each server and its ratio to the floor. */
+/** One line a scenario: CPU µs per request of each server and of the database, and the ratio of both to the floor. */
 function renderSummary(results: Result[]): string {
   const labels = [...new Set(results.map(({ label }) => label))]
   const lines = [...Map.groupBy(results, ({ scenario }) => scenario)].map(([scenario, group]) =>
@@ -45,15 +45,27 @@ function renderSummary(results: Result[]): string {
       scenario,
       ...labels.map((label) => {
         const result = group.find((candidate) => candidate.label === label)
-        return result ? `${result.median.cpuUs.toFixed(1)} (${times(ratioToFloor(result, results))})` : '–'
+        if (!result) return '–'
+        const { cpuUs, databaseCpuUs } = result.median
+        return `${cpuUs.toFixed(0)} + ${databaseCpuUs.toFixed(0)} (${times(ratioToFloor(result, results))})`
       }),
     ]),
   )
-  return [...head(['CPU µs per request', ...labels], 1), ...lines].join('\n')
+  return [...head(['CPU µs per request, server + database', ...labels], 1), ...lines].join('\n')
 }
 
 function renderFigures(results: Result[]): string {
-  const titles = ['scenario', 'connections', 'server', 'CPU µs', 'least–most', '× floor', 'database CPU µs']
+  const titles = [
+    'scenario',
+    'connections',
+    'server',
+    'CPU µs',
+    'least–most',
+    'database CPU µs',
+    'both',
+    '× floor',
+    'WAL bytes',
+  ]
   const lines = results.map((result) => {
     const { median, rounds } = result
     const costs = rounds.map(({ cpuUs }) => cpuUs)
@@ -63,8 +75,10 @@ function renderFigures(results: Result[]): string {
       result.label,
       median.cpuUs.toFixed(1),
       `${Math.min(...costs).toFixed(1)}–${Math.max(...costs).toFixed(1)}`,
-      times(ratioToFloor(result, results)),
       median.databaseCpuUs.toFixed(1),
+      totalCpuUs(median).toFixed(1),
+      times(ratioToFloor(result, results)),
+      Math.round(median.walBytes),
       Math.round(median.requestsPerSecond),
       median.p50Ms.toFixed(2),
       median.p99Ms.toFixed(2),

@@ -1,4 +1,4 @@
-import { FIGURES, type Figures, type Load, measure, warmUp } from './measure.ts'
+import { FIGURES, type Figures, type Load, type MeasuredDatabase, measure, warmUp } from './measure.ts'
 import type { RunningServer } from './servers.ts'
 import { medianOfEach } from './statistics.ts'
 
@@ -12,7 +12,7 @@ export interface Contestant {
 export interface TurnSettings {
   rounds: number
   warmUpSeconds: number
-  databasePid: number
+  database: MeasuredDatabase
   onTurn: (server: RunningServer, round: number, figures: Figures) => void
 }
 
@@ -27,13 +27,13 @@ export interface Outcome {
  * all. The outcomes are in the contestants' order.
  */
 export async function takeTurns(contestants: Contestant[], settings: TurnSettings): Promise<Outcome[]> {
-  const { rounds, warmUpSeconds, databasePid, onTurn } = settings
+  const { rounds, warmUpSeconds, database, onTurn } = settings
   const all = contestants.map(() => [] as Figures[])
   for (let round = 1; round <= rounds; round++) {
     for (const [index, { load, prepare }] of contestants.entries()) {
       const server = await prepare()
       await warmUp(server, load, warmUpSeconds)
-      const figures = await measure(server, load, databasePid)
+      const figures = await measure(server, load, database)
       all[index]?.push(figures)
       onTurn(server, round, figures)
     }
