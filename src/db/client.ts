@@ -90,10 +90,10 @@ const isUnconfirmedCommit = ({ code, routine, message }: postgres.Notice): boole
 export const fragment = postgres({ max: 1 }) as unknown as ClientSql
 
 /**
- * When the server drops a prepared statement's plan (a migration changed a type), postgres.js 3.4.9 sends it again
- * between others that are on their way, marks it as `retried`, and from then on gives each answer to the wrong
- * statement: one user would get another's tasks. It has no option against it. So the mark cannot be set; the
- * statement fails, and the pool leaves the connection.
+ * When the server drops a prepared statement's plan (a migration changed a type), postgres.js 3.4.9 marks the statement
+ * as `retried` and sends it again, and from then on gives each answer to the wrong statement: one user would get
+ * another's tasks (docs/upstream/postgres-js-retried-plan.md). It has no option against that. So setting the
+ * mark fails, the statement with it, and the pool leaves the connection.
  */
 Object.defineProperty(Object.getPrototypeOf(fragment``), 'retried', {
   get: () => undefined,

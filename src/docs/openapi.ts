@@ -32,7 +32,7 @@ const TOKEN_SOURCES =
   'exist; or, for trying this service, from `bun run token <user-id>` beside it. The browser keeps it over a reload, ' +
   'until "Logout".'
 
-/** The document as the plugin makes it: the parts that are used. */
+/** The parts of the plugin's document that are used. */
 interface PluginDocument {
   info: Json
   paths: Record<string, Record<string, PluginOperation>>
@@ -41,9 +41,9 @@ interface PluginDocument {
 /**
  * Generates the OpenAPI document of an app from its routes' schemas.
  *
- * The plugin runs in an app of its own: in the main one it would have a page that loads scripts from elsewhere.
- * What it makes of the schemas is what TypeBox means by them; this turns that into OpenAPI 3.0, and adds what
- * follows from the shape of each operation: its headers and the errors that come with them.
+ * The plugin runs in an app of its own, because in the main one it would add a page that loads scripts from a CDN. It
+ * describes paths, parameters, bodies and successful replies. Errors, headers and examples are added here, derived from
+ * each operation: written by hand they would be 19 copies of the same table.
  */
 export const openApiDocument = async (app: AnyElysia, options: OpenApiOptions): Promise<Json> => {
   const plugin = swagger({

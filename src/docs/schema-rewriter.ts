@@ -1,19 +1,20 @@
 /** A piece of a JSON document. */
 export type Json = Record<string, unknown>
 
-/** What only means something to TypeBox and Elysia. */
+/** Keywords of TypeBox and Elysia that OpenAPI 3.0 does not have. */
 const INTERNAL = ['$id', 'noValidate', 'additionalProperties', 'const']
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The number that Elysia's own `t.Integer` also takes as a text. */
+/** The alternative by which Elysia's `t.Integer` also takes text. */
 const isNumberAsText = ({ type, format }: Json): boolean =>
   type === 'string' && (format === 'integer' || format === 'numeric')
 
 /**
- * Rewrites TypeBox schemas as those of OpenAPI 3.0, which has no `const` and no type `null`. A schema with a
- * title becomes a component of that name.
+ * Rewrites TypeBox schemas for OpenAPI 3.0. `@elysiajs/swagger` copies them as they are, with `const`, type `null`,
+ * `$id` and the text form of integers, which validators and code generators refuse (44 errors). A schema with a title
+ * becomes a component of that name.
  */
 export const schemaRewriter = () => {
   const schemas: Record<string, Json> = {}

@@ -3,8 +3,8 @@ import { Elysia } from 'elysia'
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 
 /**
- * What every request has from its first moment: an id (the client's own `X-Request-Id` when it is a sensible
- * one) and the time it arrived, in milliseconds of `performance.now()`. `userId` is set by the guard.
+ * What every request has from the start: an id (the client's `X-Request-Id` if it is valid, else a new one) and the time
+ * of its arrival in milliseconds of `performance.now()`. The guard sets `userId`.
  */
 export const requestContext = new Elysia({ name: 'context' })
   .decorate({ requestId: '', arrivedAt: 0, userId: '' })
@@ -15,8 +15,9 @@ export const requestContext = new Elysia({ name: 'context' })
   })
 
 /**
- * A request whose `Host` is missing or not a host has the bare path for its URL. Frameworks cut the path out
- * of a whole URL, so it is made one. It stays the same request: of a copy nobody could tell whose it is.
+ * Bun gives a request whose `Host` is missing or malformed a path for its URL. Elysia looks for the path behind a
+ * scheme and a host, and would take it for another one, past the guard. So the URL is completed, in place: a copy of
+ * the request would have lost its connection, by which its client's address is found.
  */
 export const withWholeUrl = (request: Request): Request =>
   request.url.startsWith('/')
