@@ -7,10 +7,10 @@ const decompress: Record<string, typeof gunzipSync> = {
 }
 
 /**
- * The text of an answer that must not be larger than `maxBytes`, compressed or not: it is read, and taken out of
- * its compression, no further than that. The request must not have been decompressed by `fetch`.
+ * Reads the text of a response of at most `maxBytes`, before and after decompression. `fetch` must not have
+ * decompressed it.
  *
- * @throws {Error} for a larger one
+ * @throws {Error} when it is larger, or its compression is broken or unknown
  */
 export const readBounded = async (response: Response, maxBytes: number): Promise<string> => {
   const tooLarge = `it is larger than ${maxBytes} bytes`

@@ -1,13 +1,13 @@
 import ipaddr from 'ipaddr.js'
 
-/** As many bits of an IPv6 address as a network gives to one customer. */
+/** Providers give each customer at least a /64, so its addresses count as one. */
 const IPV6_PREFIX_BITS = 64
 
-/** An address as some proxies write it, without its port. */
+/** Removes the port and brackets that some proxies write. */
 const withoutPort = (address: string): string =>
   /^\[(.+)\](?::\d+)?$/.exec(address)?.[1] ?? /^([\d.]+):\d+$/.exec(address)?.[1] ?? address
 
-/** What an address counts as: IPv4, also where it is mapped into IPv6, or a /64; `undefined` for no address. */
+/** The IPv4 address (also of an IPv4-mapped one) or the IPv6 /64; `undefined` for what is not an address. */
 const networkOf = (text: string): string | undefined => {
   const address = withoutPort(text.trim())
   if (!ipaddr.IPv4.isValidFourPartDecimal(address) && !ipaddr.IPv6.isValid(address)) return undefined
@@ -17,7 +17,7 @@ const networkOf = (text: string): string | undefined => {
     : parsed.toString()
 }
 
-/** What the trusted proxy says the client's address is. */
+/** The client's address as the trusted proxy gives it; empty when it does not. */
 const forwardedAddress = ({ headers }: Request, trustProxy: number | string): string => {
   if (typeof trustProxy === 'string') return headers.get(trustProxy) ?? ''
   const entries = headers.get('x-forwarded-for')?.split(',') ?? []
@@ -25,11 +25,11 @@ const forwardedAddress = ({ headers }: Request, trustProxy: number | string): st
 }
 
 /**
- * Whom a request is counted for: the address of the connection or, behind proxies that are trusted, the one they
- * wrote. What is missing there, or is no address, counts as the connection's. An IPv6 address counts by its /64.
+ * The address by which a request is limited: the connection's or, behind trusted proxies, the one that they wrote. If
+ * that is missing or not an address, the connection's. An IPv6 address is cut to its /64.
  *
- * @param trustProxy how many proxies append to `X-Forwarded-For`, 0 for none: with n it is the n-th entry from
- *   the end; or the name of the header that the platform sets to the address
+ * @param trustProxy how many proxies append to `X-Forwarded-For` (0 for none): n takes the n-th entry from the end; or
+ *   the name of a header that the platform sets to the address
  */
 export const clientAddress = (request: Request, peer: string, trustProxy: number | string): string =>
   (trustProxy === 0 ? undefined : networkOf(forwardedAddress(request, trustProxy))) ?? networkOf(peer) ?? peer

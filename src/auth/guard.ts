@@ -2,7 +2,7 @@ import { Elysia } from 'elysia'
 import { AppError } from '../errors.ts'
 import type { VerifyToken } from './token.ts'
 
-/** Cuts the token out of an `Authorization` header. https://www.rfc-editor.org/rfc/rfc6750#section-2.1 */
+/** The token of an `Authorization` header. https://www.rfc-editor.org/rfc/rfc6750#section-2.1 */
 const bearerToken = (header: string | null): string => {
   const token = header === null ? '' : header.slice(7).trim()
   if (header === null || token === '' || !/^bearer /i.test(header))
@@ -14,10 +14,8 @@ const bearerToken = (header: string | null): string => {
 }
 
 /**
- * Lets only the owner of a valid token past, and only to what is theirs: attaches `userId`, before a body is
- * read or anything else is judged.
- *
- * It answers 401 without a valid token, and 403 when the path names another user.
+ * Requires a valid token, and attaches its user as `userId`, before a body is read or anything else is validated. 401
+ * without one; 403 when the path names another user.
  */
 export const authGuard = (verify: VerifyToken) =>
   new Elysia().derive({ as: 'scoped' }, async ({ request, params }) => {

@@ -5,7 +5,7 @@ export interface VerificationKey {
   kid: string | undefined
   alg: string
   key: CryptoKey
-  /** The same for the same key, whatever else is said about it. */
+  /** The public members as text, by which the same key under two names is recognised. */
   material: string
 }
 
@@ -22,7 +22,7 @@ export const ASYMMETRIC: readonly string[] = Object.values(ALGORITHMS).flat()
 
 const MIN_RSA_BITS = 2048
 
-/** What is wrong with a key does not matter to anybody: it is left out in any case. */
+/** A key that cannot verify tokens here. It is left out, whatever the reason. */
 class UnusableKey extends Error {}
 
 const textOf = (value: unknown): string | undefined => {
@@ -30,7 +30,7 @@ const textOf = (value: unknown): string | undefined => {
   return value
 }
 
-/** The keys that one member of a set stands for: one for each algorithm. */
+/** The keys of one member of a set: one for each algorithm that it may be used with. */
 const keysOf = async (jwk: Record<string, unknown>): Promise<VerificationKey[]> => {
   const { kty, crv, x, y, n, e, use, key_ops: operations } = jwk
   const [kid, alg] = [textOf(jwk.kid), textOf(jwk.alg)]
@@ -41,7 +41,7 @@ const keysOf = async (jwk: Record<string, unknown>): Promise<VerificationKey[]> 
   const isForVerifying =
     (use ?? 'sig') === 'sig' && (!Array.isArray(operations) || operations.includes('verify'))
   if (algorithms.length === 0 || !isForVerifying) throw new UnusableKey()
-  // Nothing but the public members: with a private one it would be another kind of key.
+  // Only the public members: a private one would make it a signing key.
   const material = { kty, crv, x, y, n, e } as Parameters<typeof importJWK>[0]
   return Promise.all(
     algorithms.map(async (algorithm) => {
@@ -54,8 +54,8 @@ const keysOf = async (jwk: Record<string, unknown>): Promise<VerificationKey[]> 
 }
 
 /**
- * Reads a key set. A member that is no key, or one of an unknown kind, says nothing about the others: "an
- * implementation should ignore JWKs that it does not understand". https://www.rfc-editor.org/rfc/rfc7517#section-5
+ * Reads a key set. Members that are no usable keys are left out, as RFC 7517 asks, and the others are used.
+ * https://www.rfc-editor.org/rfc/rfc7517#section-5
  *
  * @returns the keys, and the positions, from 1, of the members that are left out
  * @throws {Error} when it is no key set

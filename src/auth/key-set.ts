@@ -6,13 +6,13 @@ import { readKeySet, type VerificationKey } from './jwks.ts'
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
 
-/** How old keys may be before they are fetched again, so that a withdrawn one stops working. */
+/** Keys older than this are fetched again, so that a withdrawn one stops working. */
 const FRESH_FOR_MS = 10 * MINUTE_MS
-/** How old they may be while the issuer is down. */
+/** While the issuer is down, keys are used until this age. */
 const USABLE_FOR_MS = 24 * 60 * MINUTE_MS
-/** How often made-up key ids may make us ask the issuer. */
+/** The least time between two fetches, so that made-up key ids cannot flood the issuer. */
 const COOLDOWN_MS = 10 * SECOND_MS
-/** How often we ask as long as there are no keys at all. */
+/** The same while there are no keys at all. */
 const FIRST_KEYS_COOLDOWN_MS = SECOND_MS
 const FETCH_TIMEOUT_MS = 3 * SECOND_MS
 const MAX_BYTES = 1_048_576
@@ -20,7 +20,7 @@ const MAX_BYTES = 1_048_576
 export interface KeySetOptions {
   url: URL
   log: Log
-  /** Milliseconds of a clock that is never set: the age of keys must not depend on one that was wrong. */
+  /** Milliseconds of a monotonic clock: setting the system's clock must not change the age of keys. */
   now: () => number
   fetch: (url: URL, init: BunFetchRequestInit) => Promise<Response>
 }
@@ -31,7 +31,7 @@ export interface KeyHint {
   kid: string | undefined
 }
 
-/** Keys that a token may be signed with, and the generation of the set that they are from. */
+/** The keys that may verify a token, and the generation of the set that they are from. */
 export interface FoundKeys {
   keys: VerificationKey[]
   generation: number
@@ -40,20 +40,20 @@ export interface FoundKeys {
 /** The public keys of the issuer of tokens. */
 export interface KeySet {
   /**
-   * The keys for an algorithm, of one id or, without one, all: often one, and none when no key fits.
+   * The keys for an algorithm: those with the given id or, without one, all. Empty when none fits.
    *
    * @throws {AppError} `unavailable` when there are no keys yet and the issuer does not answer
    */
   find(hint: KeyHint): Promise<FoundKeys>
   /** A number that changes when the keys do. */
   generation(): number
-  /** True when nothing has to be fetched before the keys are relied on. */
+  /** True while the keys need not be fetched again. */
   isFresh(): boolean
 }
 
 /**
- * Keeps an issuer's key set: fetched when first needed, again every 10 minutes in use, and for a key id that
- * is not in it, but then at most once in 10 s. While the issuer is down the last keys are used, for a day.
+ * Keeps an issuer's key set. It is fetched when first needed, every 10 minutes in use, and for an unknown key id, but
+ * at most once in 10 s. While the issuer is down, the last keys are used for up to 24 h.
  * https://www.rfc-editor.org/rfc/rfc7517#section-5
  */
 export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet => {
@@ -86,7 +86,7 @@ export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet =>
       fetchedAt = now()
       issuerIsDown = false
     } catch (error) {
-      // A failure while the keys are fresh spares nobody the wait when they no longer are.
+      // After a failure while the keys are still fresh, the first fetch when they are not is still waited for.
       issuerIsDown = age() >= FRESH_FOR_MS
       log.warn('the key set could not be fetched', { reason: String(error) })
     } finally {
@@ -116,7 +116,7 @@ export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet =>
       if (age() >= USABLE_FOR_MS) {
         await refresh(FIRST_KEYS_COOLDOWN_MS)
       } else if (age() >= FRESH_FOR_MS) {
-        // An issuer that was down a moment ago is asked again, but nobody is kept waiting for it.
+        // An issuer that was down at the last fetch is asked again in the background.
         const refreshed = refresh(COOLDOWN_MS)
         if (!issuerIsDown) await refreshed
       }

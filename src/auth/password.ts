@@ -7,14 +7,14 @@ const COMMON = new Set(commonPasswords.trim().split('\n'))
 
 const COST = 12
 
-/** What an unknown email's password is compared with, so that it takes as long as any other. */
+/** The password of an unknown email is compared with this, so that it takes as long as that of a known one. */
 const DUMMY_HASH = '$2b$12$pI4CQXOLDIxUVYG.zLW7f.hoGcHBzdmeuahc3Lkozu6zySOPuG9/i'
 
 const MIN_LENGTH = 8
 const MAX_LENGTH = 128
 
 /**
- * Why a password must not be chosen, in words that continue "password …"; `undefined` for a good one.
+ * Why a password is too weak, as a sentence that begins with "password"; `undefined` when it is not.
  *
  * @param password in its NFC form
  */
@@ -29,7 +29,7 @@ export const weaknessOf = (password: string, email: string): string | undefined 
   return undefined
 }
 
-/** The one form of a password that is hashed: the same text can be typed as different code points. */
+/** The form that is hashed: keyboards may send the same text as different code points. */
 export const normalizePassword = (password: string): string => password.normalize('NFC')
 
 const costOf = (hash: string): number => Number(/^\$2[aby]\$(\d\d)\$/.exec(hash)?.[1])
@@ -37,27 +37,27 @@ const costOf = (hash: string): number => Number(/^\$2[aby]\$(\d\d)\$/.exec(hash)
 export interface PasswordHasherOptions {
   /** How many hashes are computed at once; each keeps a core busy for a quarter of a second. */
   concurrency: number
-  /** How many may wait for their turn, and how many of them may be of one address. */
+  /** How many may wait, in all and for one address. */
   maxWaiting: number
   maxWaitingOfOne: number
-  /** How long one may wait; on a slow machine the queue alone would keep clients longer than their connection. */
+  /** How long one may wait: on a slow machine a full queue would take longer than clients wait. */
   maxWaitMs: number
 }
 
 /**
- * Hashes and verifies passwords (bcrypt, cost 12), a bounded number at a time. Addresses take turns, so that many
- * attempts from some keep nobody else waiting for longer than one of each.
+ * Hashes and verifies passwords (bcrypt, cost 12), a bounded number at a time. Addresses take turns, so that one with
+ * many attempts delays others by one hash at a time.
  */
 export interface PasswordHasher {
   /** @throws {AppError} `unavailable` when too many are waiting, or this one has waited too long */
   hash(password: string, address: string): Promise<string>
   /**
-   * Compares with a stored hash, or with nothing (`undefined`), which takes as long and is never right.
+   * Compares with a stored hash. Without one (`undefined`) it takes as long and resolves to false.
    *
    * @throws {AppError} `unavailable` when too many are waiting, or this one has waited too long
    */
   verify(password: string, hash: string | undefined, address: string): Promise<boolean>
-  /** True for a hash that was made cheaper than new ones are. */
+  /** True for a hash of a lower cost than new ones have. */
   isOutdated(hash: string): boolean
 }
 
@@ -67,7 +67,7 @@ interface Turn extends Owned {
   reject(error: AppError): void
 }
 
-/** Bun hashes what is beyond bcrypt's 72 bytes first, so that it counts. */
+/** Makes a hasher. bcrypt reads 72 bytes; Bun hashes a longer password first, so that all of it counts. */
 export const createPasswordHasher = ({
   concurrency,
   maxWaiting,

@@ -8,9 +8,9 @@ import type { Database } from '../db/database.ts'
 import { AppError, unavailable } from '../errors.ts'
 
 export interface RateLimitOptions {
-  /** What is counted; the counts of different names do not mix. */
+  /** Limits of different names are counted apart. */
   name: string
-  /** How many are let past in one window. */
+  /** How many are allowed in one window. */
   points: number
   windowSeconds: number
 }
@@ -24,11 +24,11 @@ export interface RateLimit {
    */
   consume(key: string): Promise<void>
   /**
-   * Makes an attempt, and counts one for `key` when it fails, which is when it resolves to false.
+   * Makes an attempt, and counts one for `key` if it fails, that is, resolves to false.
    *
-   * It is counted before it is known to fail and taken back when it does not, so that guesses at the same
-   * moment, also by way of another replica, are all counted. In one process they take turns: what is not
-   * decided yet must not stand in the way of the next.
+   * It is counted before it is made and taken back if it succeeds, so that simultaneous guesses are all counted, also
+   * those on other replicas. In one process attempts of a key take turns, so that one under way does not use up the
+   * limit for the next.
    *
    * @throws {AppError} as `consume`, and `unavailable` when its turn comes too late
    */
@@ -44,10 +44,10 @@ interface Sweepable {
 
 const SWEEP_EVERY_MS = 600_000
 
-/** What the library needs of a client of the database. Its statements are constants of its own. */
+/** The database as the library's client. The statements are the library's own, without user input. */
 const queryClient = ({ run }: Database) => ({
   async query({ text, values }: { text: string; values: (string | number)[] }) {
-    // The first value is the key: nobody else's turn is taken by whom a limit is there for.
+    // The first value is the key, which serves as the owner in the queue of statements.
     const rows = await run((sql) => sql.unsafe(text, values, { prepare: true }), String(values[0]))
     return { rows, rowCount: rows.length }
   },
@@ -98,10 +98,10 @@ const rateLimit = (limiter: RateLimiterAbstract, sweep: () => void): RateLimit =
 }
 
 /**
- * Limits kept in the database: replicas share them, and a restart does not forget them. They fail closed: what
- * is limited needs the database anyway, and a guess must not become free by knocking that over.
+ * Limits kept in the database: replicas share them, and they survive a restart. They fail closed: what is limited needs
+ * the database anyway, and overloading it must not make guesses free.
  *
- * Expired counts are swept by requests, not by a timer, which would keep an idle database awake.
+ * Requests sweep expired counts. A timer would keep an idle database awake.
  */
 export const sharedRateLimiter = (database: Database): RateLimiter => {
   let sweptAt = performance.now()
@@ -116,7 +116,7 @@ export const sharedRateLimiter = (database: Database): RateLimiter => {
       keyPrefix: name,
       points,
       duration: windowSeconds,
-      // Beyond the limit a key is refused from memory for the rest of its window.
+      // A key beyond its limit is refused from memory for the rest of the window.
       inMemoryBlockOnConsumed: points + 1,
     })
     return rateLimit(limiter, () => {

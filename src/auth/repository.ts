@@ -4,7 +4,7 @@ import { violatedConstraint } from '../db/sqlstate.ts'
 import { AppError } from '../errors.ts'
 import type { UserReply } from './schema.ts'
 
-/** An account as stored. The hash does not leave this module and its one caller. */
+/** An account as stored. Only the login route sees the hash. */
 export interface Account {
   user: UserReply
   passwordHash: string

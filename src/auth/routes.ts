@@ -38,7 +38,7 @@ const refuseBrokenText = (fields: Record<string, string>) => {
   if (errors.length > 0) throw new AppError('invalid_request', { errors })
 }
 
-/** Never for an email alone: nobody can lock somebody else out. */
+/** The key of login failures. It includes the address, so that nobody can lock somebody else out. */
 const failureKey = (email: string, address: string): string =>
   new Bun.CryptoHasher('sha256').update(`${email.toLowerCase()}\n${address}`).digest('hex')
 
@@ -84,7 +84,7 @@ export const accountRoutes = ({
     user,
   })
 
-  /** Left to the next login when there is no time for it now. */
+  /** Stores a hash of the present cost. When that is unavailable now, the next login does it. */
   const rehash = async ({ user, passwordHash }: Account, password: string, address: string) => {
     try {
       await users.replaceHash(user.id, passwordHash, await passwords.hash(password, address))
@@ -106,7 +106,7 @@ export const accountRoutes = ({
         const weakness = weaknessOf(normal, email)
         if (weakness)
           throw new AppError('invalid_request', { errors: [{ field: 'password', message: weakness }] })
-        // A UUID, which no id of Better Auth's can be equal to.
+        // A UUID, which no id that Better Auth makes can be equal to.
         const user = await users.create(crypto.randomUUID(), email, await passwords.hash(normal, address))
         set.status = 201
         return session(user)
@@ -125,7 +125,7 @@ export const accountRoutes = ({
         refuseBrokenText({ email, password })
         const account = await users.findByEmail(email)
         const normal = normalizePassword(password)
-        // The stored email, because the database may take more letters for the same than `toLowerCase` does.
+        // The stored email, because the database compares emails in its own way.
         const key = failureKey(account?.user.email ?? email, address)
         const isRight = await failures.attempt(key, () =>
           passwords.verify(normal, account?.passwordHash, address),
@@ -147,7 +147,7 @@ const notFound = () => {
   throw new NotFoundError()
 }
 
-/** The two paths, public in every case: 405 where they take another method, 404 where they do not exist. */
+/** Both paths stay public: 405 for another method, 404 when there are no accounts. */
 export const accountPaths = new Elysia({ prefix: '/api/auth' })
   .all('/signup', notFound, { detail: { hide: true } })
   .all('/login', notFound, { detail: { hide: true } })

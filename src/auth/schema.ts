@@ -9,7 +9,7 @@ export const Signup = t.Object(
   { title: 'Signup', additionalProperties: true },
 )
 
-/** The body of login. Whether the email could be one at all is not told. */
+/** The body of login. A malformed email is answered like an unknown one. */
 export const Login = t.Object(
   { email: t.String(), password: t.String() },
   { title: 'Login', additionalProperties: true },

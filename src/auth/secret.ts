@@ -22,7 +22,7 @@ const withDraft = <T>(file: string, content: string, use: (draft: string) => T):
   }
 }
 
-/** A secret in `file`, unless there is one: a whole one or none, also when two processes do this at once. */
+/** Creates the secret in `file` unless it exists; atomically, also when two processes do so at once. */
 const createSecret = (file: string): void => {
   const secret = newSecret()
   withDraft(file, secret, (draft) => {
@@ -35,7 +35,7 @@ const createSecret = (file: string): void => {
   })
 }
 
-/** The same on a file system without links (exFAT), where who comes second may find a file that is not whole yet. */
+/** The same on a file system without links (exFAT), where the second process may have to wait for the first. */
 const createWithoutLink = (file: string, secret: string): void => {
   try {
     fs.writeFileSync(file, secret, { mode: 0o600, flag: 'wx', flush: true })
@@ -48,7 +48,7 @@ const createWithoutLink = (file: string, secret: string): void => {
 const isPrivate = ({ uid, mode }: Stats): boolean =>
   (mode & 0o077) === 0 && (process.geteuid === undefined || uid === process.geteuid())
 
-/** Whether a file is as private as any that we make there: some file systems keep no owners or modes. */
+/** Whether a file is as private as a new one would be there: some file systems keep no owners or modes. */
 const isLikeOurs = (file: string, { uid, mode }: Stats): boolean => {
   try {
     return withDraft(file, '', (draft) => {
@@ -61,12 +61,12 @@ const isLikeOurs = (file: string, { uid, mode }: Stats): boolean => {
 }
 
 /**
- * Reads the secret of a file that nobody else can have written: with one that they know, others could make tokens.
+ * Reads the secret, provided that nobody else can have written or read it: with a known secret anybody can make tokens.
  */
 const readSecret = (file: string): string => {
   let descriptor: number
   try {
-    // Not followed: a link could point to a file of ours that others know. Not waited for: nor could a pipe.
+    // A link could point to a file that others know, and a pipe would block: neither is accepted.
     descriptor = fs.openSync(
       file,
       constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
@@ -91,10 +91,7 @@ const readSecret = (file: string): string => {
   }
 }
 
-/**
- * The secret for a service that was given none: random, made once and kept in `dataDir`, so that tokens
- * outlive a restart.
- */
+/** A random secret, kept in `dataDir`, so that tokens survive a restart. */
 const keptSecret = (dataDir: string): { secret: string; file: string } => {
   makeDataDir(dataDir)
   const file = join(dataDir, 'secret')
@@ -104,7 +101,7 @@ const keptSecret = (dataDir: string): { secret: string; file: string } => {
     throw dataDirError(error, file)
   }
   const secret = readSecret(file)
-  // With an empty or a short one anybody could make tokens.
+  // A short secret can be guessed.
   if (secret.length < MIN_LENGTH) throw new SecretError(`${file} holds no secret: delete it for a new one`)
   return { secret, file }
 }

@@ -11,8 +11,8 @@ export interface TokenSignerOptions {
 }
 
 /**
- * Who a token speaks for, and nothing more: Better Auth takes any HS256 token of the shared secret that has an
- * `email` for a proof of that address.
+ * The claims of a token besides its times, issuer and audience. No `email`: Better Auth takes any HS256 token of the
+ * shared secret that has one for a proof of that address.
  */
 export interface TokenSubject {
   sub: string

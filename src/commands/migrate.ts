@@ -3,7 +3,7 @@ import { databaseSource, prepareDatabase } from '../db/source.ts'
 import { createLog } from '../log.ts'
 
 /**
- * `migrate`: makes or updates the tables, for deployments with `MIGRATE_ON_START=false`.
+ * `migrate`: creates or updates the tables, for deployments with `MIGRATE_ON_START=false`.
  *
  * @throws {EmbeddedDatabaseError} {@link DatabaseStartError}
  */

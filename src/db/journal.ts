@@ -8,7 +8,7 @@ const JOURNAL_NAMES = [JOURNAL_NAME, `${JOURNAL_NAME}_pkey`]
 
 const [firstMigration, newestMigration] = [migrations[0] as Migration, migrations.at(-1) as Migration]
 
-/** By which the service's own tables are known from others of the same names. */
+/** Constraints that tell the service's own tables from others of the same names. */
 const OWN_CONSTRAINTS = [
   'idempotency_keys.idempotency_keys_user_id_users_id_fk',
   'rate_limits.rate_limits_pkey',
@@ -17,15 +17,15 @@ const OWN_CONSTRAINTS = [
   'users.users_pkey',
 ]
 
-/** How the tables are, compared with those that this program was written for. */
+/** The tables that are there, compared with those that this program needs. */
 export interface TableState {
-  /** Migrations that have not been made, in their order. */
+  /** Migrations still to be applied, in order. */
   pending: Migration[]
-  /** What has a name that a pending migration needs, and was not made by an earlier one. */
+  /** Relations and types that have a name which a pending migration needs, and are not this service's. */
   taken: Neighbour[]
-  /** What the journal says was made and is not there. */
+  /** Tables that the journal has and the schema does not. */
   missing: string[]
-  /** Whether the tables were made by version 1.0.0, which recorded that in drizzle's journal. */
+  /** Whether version 1.0.0 made the tables; it recorded that in drizzle's journal. */
   isTakenOver: boolean
 }
 
@@ -34,7 +34,7 @@ const hashesIn = async (sql: ClientSql, tables: Tables): Promise<string[]> => {
   return rows.map(({ hash }) => hash)
 }
 
-/** Whether drizzle's journal, which all programs of a database share, has what version 1.0.0 made. */
+/** Whether drizzle's journal, which all programs of a database share, has the migration of version 1.0.0. */
 const isInDrizzleJournal = async (sql: ClientSql): Promise<boolean> => {
   const [journal] = await sql`
     select from pg_class join pg_namespace on pg_namespace.oid = relnamespace
@@ -45,7 +45,7 @@ const isInDrizzleJournal = async (sql: ClientSql): Promise<boolean> => {
   return own !== undefined
 }
 
-/** Looks at the tables, and changes nothing. */
+/** Reads the state of the tables, and changes nothing. */
 export const readTableState = async (sql: ClientSql, tables: Tables): Promise<TableState> => {
   const names = [...new Set([...JOURNAL_NAMES, ...migrations.flatMap(({ makes }) => makes)])]
   const found = await findByName(sql, tables.schema, names)
@@ -66,7 +66,7 @@ export const readTableState = async (sql: ClientSql, tables: Tables): Promise<Ta
   }
 }
 
-/** The names of this service's own tables that are not there. */
+/** The names of this service's tables that are missing. */
 const missingTables = async (sql: ClientSql, { schema }: Tables, applied: string[]): Promise<string[]> => {
   if (!applied.includes(newestMigration.hash)) return []
   const constraints = await ownConstraints(sql, schema)
@@ -86,7 +86,7 @@ const ownConstraints = (sql: ClientSql, schema: string) =>
       join pg_namespace on pg_namespace.oid = relnamespace
     where nspname = ${schema} and relname || '.' || conname = any(string_to_array(${OWN_CONSTRAINTS.join()}, ','))`
 
-/** True when the database has the tables this program was written for, and they are its own; one round trip. */
+/** True when the database has the newest tables, and they are this service's own. One round trip. */
 export const isMigrated = async (run: Database['run'], tables: Tables): Promise<boolean> => {
   const [state] = await run(
     (sql) => sql<[{ migrated: boolean }]>`

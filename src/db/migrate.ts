@@ -5,16 +5,16 @@ import { type Migration, migrations } from './migration-files.ts'
 import { describeNeighbour, findUnreadTasks, type Neighbour } from './neighbours.ts'
 import type { Tables } from './tables.ts'
 
-/** An arbitrary number; what matters is that every replica asks for the same lock. */
+/** An arbitrary number, the same for every replica. */
 const MIGRATION_LOCK = 7_263_548_190
 
 /** The tables cannot be made, or are not what they should be; the message says what to do. */
 export class MigrationError extends Error {}
 
 /**
- * Looks at the tables before anything is changed.
+ * Checks the tables, and changes nothing.
  *
- * @throws {MigrationError} when a name is taken by something that this service did not make, or a table that it
+ * @throws {MigrationError} when something that this service did not make has a name that it needs, or a table that it
  *   made is gone
  */
 export const checkTables = async (sql: ClientSql, tables: Tables): Promise<TableState> => {
@@ -41,23 +41,22 @@ const describeMissing = (schema: string, missing: string[]): string =>
     'table todo_backend_migrations.',
   ].join('\n')
 
-/** What was done, for the log. */
+/** The result of {@link migrate}, for the log. */
 export interface MigrationOutcome {
   made: Migration[]
-  /** Tables of another backend that nothing reads; looked for when the first tables are made. */
+  /** Tables that look like another backend's tasks; only looked for when the first tables are made. */
   unread: Neighbour[]
 }
 
 /**
- * Brings the tables up to date, one process at a time, and all or nothing. What was done is recorded in a journal
- * beside the tables: drizzle's is shared by all programs of a database, and its migrator skips what is older than
- * the newest row in it, whoever wrote that.
+ * Brings the tables up to date in one transaction, one process at a time. Migrations are recorded in a journal beside the
+ * tables. drizzle's journal will not do: all programs of a database share it, and its migrator skips what is older than
+ * the newest row, whoever wrote that.
  *
- * The lock lasts as long as the transaction, which also holds behind a pooler in transaction mode. Tables that are
- * up to date are only looked at, so that a service can start on a database that is read-only, and with a role that
- * may not create anything.
+ * The lock belongs to the transaction, so that it also works behind a pooler in transaction mode. Tables that are up to
+ * date are only read, so that a service starts on a read-only database and with a role that may not create anything.
  *
- * @param sql one connection, to be destroyed when this fails: the transaction stays open then
+ * @param sql one connection; the caller destroys it on failure, because the transaction is still open
  * @throws {MigrationError} see {@link checkTables}
  */
 export const migrate = async (sql: ClientSql, tables: Tables): Promise<MigrationOutcome> => {
@@ -67,7 +66,7 @@ export const migrate = async (sql: ClientSql, tables: Tables): Promise<Migration
   const { pending, isTakenOver } = await checkTables(sql, tables)
   const isFirst = pending.length === migrations.length
   await createSchema(sql, tables)
-  // The migrations name no schema, so that they can make the tables in any.
+  // Migrations do not name the schema: they work in any.
   await sql`select set_config('search_path', quote_ident(${tables.schema}), true)`
   await sql`
     create table if not exists ${tables.journal} (
@@ -84,7 +83,7 @@ export const migrate = async (sql: ClientSql, tables: Tables): Promise<Migration
 }
 
 const createSchema = async (sql: ClientSql, { schema }: Tables): Promise<void> => {
-  // "if not exists" would ask for the right to create schemas even where this one exists.
+  // "create schema if not exists" needs the privilege to create schemas even if this one exists.
   const [found] = await sql`select from pg_namespace where nspname = ${schema}`
   if (!found) await sql`create schema ${sql(schema)}`
 }

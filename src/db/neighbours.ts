@@ -1,6 +1,6 @@
 import { type ClientSql, fragment } from './client.ts'
 
-/** Something in a schema that has a name; `rows` is `null` for what has none, or none that this user may read. */
+/** A relation or type in a schema. `rows` is `null` for one that has none, or none that this role may read. */
 export interface Neighbour {
   schema: string
   name: string
@@ -23,7 +23,7 @@ const KINDS: Record<string, string> = {
 
 const TABLES = ['table', 'partitioned table', 'foreign table']
 
-/** A table that is larger is not counted to its end. */
+/** Rows are counted up to this number. */
 const COUNT_UP_TO = 1_000_000
 
 interface Found {
@@ -41,7 +41,7 @@ const withRows = async (sql: ClientSql, { schema, name, kind, readable }: Found)
   return { schema, name, kind, rows }
 }
 
-/** What has one of these names in a schema, whatever it is; tables first. */
+/** The relations and types of a schema with one of these names, tables first. */
 export const findByName = async (
   sql: ClientSql,
   schema: string,
@@ -64,8 +64,7 @@ export const findByName = async (
 }
 
 /**
- * Tables with rows that look like another backend's tasks, and are not this service's: whoever changes over from that
- * backend would miss them.
+ * Tables with rows that look like another backend's tasks: somebody who comes from that backend would miss them.
  */
 export const findUnreadTasks = async (sql: ClientSql): Promise<Neighbour[]> => {
   const found = await sql<Found[]>`

@@ -18,9 +18,9 @@ const bytes = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
 const time = () => timestamp({ withTimezone: true, mode: 'string' })
 
 /**
- * Whoever owns tasks: an id known from a token alone, or an account made by signup, which also has an email
- * and a password hash. The collation makes `lower` mean the same in every database: a Turkish one would not take
- * `ALI@example.com` for `ali@example.com`.
+ * Owners of tasks. One known from a token has an id only; an account made by signup also has an email and a password
+ * hash. With the collation, `lower` works the same in every database: in a Turkish one, `ALI@example.com` would not
+ * equal `ali@example.com`.
  */
 export const users = pgTable(
   'users',
@@ -34,12 +34,12 @@ export const users = pgTable(
 )
 
 /**
- * `completed` is derived by the database, so that it cannot disagree with `status`. `updated_at` rises with
- * every stored change and is the task's version: the `ETag` is made of it.
+ * The database derives `completed`, so that it cannot disagree with `status`. `updated_at` rises with every stored change;
+ * it is the task's version, and the `ETag` is made from it.
  *
- * Both indexes serve lists, which are ordered by id: the identity is the order of creation. They begin with the
- * user, so that the table can be distributed by it. `status` stands before the id so that a page of a rare status
- * costs as much as any other.
+ * Both indexes serve lists, which are ordered by id, the order of creation. They begin with the user, so that the table
+ * can be distributed by it. In the second, `status` comes before the id, so that a page of a rare status costs no more
+ * than any other.
  */
 export const tasks = pgTable(
   'tasks',
@@ -65,8 +65,8 @@ export const tasks = pgTable(
 )
 
 /**
- * What a retried `POST /api/tasks` needs: which task the key made, and when. Everything else in the first
- * answer is in the request itself, which must be the same (`fingerprint`).
+ * The keys of `POST /api/tasks`, with the task that each made, and when. The rest of the first answer follows from the
+ * repeated request, which must be the same (`fingerprint`).
  */
 export const idempotencyKeys = pgTable(
   'idempotency_keys',

@@ -14,16 +14,16 @@ import { describeRefusal } from './sqlstate.ts'
 import { type Tables, tablesIn } from './tables.ts'
 import { Wire } from './wire.ts'
 
-/** Where the data are: a PostgreSQL server, or the embedded engine. */
+/** The database: a PostgreSQL server, or the embedded engine. */
 export interface DatabaseSource {
-  /** For the first lines of the log; no credentials. */
+  /** For the log, without credentials. */
   description: string
-  /** As whom it connects. */
+  /** The role. */
   user: string
   connect(): Promise<Connection>
-  /** How many connections it takes from one process. */
+  /** How many connections this process may have. */
   maxConnections: number
-  /** Resolves when there is something to connect to: at once for a server, after its start for the engine. */
+  /** Resolves when the embedded engine has started; at once for a server. */
   started(): Promise<unknown>
   close(): Promise<void>
 }
@@ -33,17 +33,17 @@ type SourceConfig = Pick<
   'database' | 'dataDir' | 'databasePoolMax' | 'databaseTimeoutMs' | 'databasePrepare'
 >
 
-/** The least time that a server has to let a connection in. */
+/** Connecting may take at least this long. */
 const CONNECT_TIMEOUT_MS = 2000
 
 /**
- * The database that the configuration names. The embedded one is locked and begins to start.
+ * The configured database. The embedded one is locked, and its start begins.
  *
  * @throws {StartError} when another process has it open, or the directory cannot be used
  */
 export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource => {
   const { database: address, databasePrepare: prepare } = config
-  // A connection serves many statements, and may take longer than one of them.
+  // A connection serves many statements, so it may take longer than one.
   const timeoutMs = Math.max(config.databaseTimeoutMs, CONNECT_TIMEOUT_MS)
   const connectTo = (endpoint: Endpoint) => () => connect(endpoint, { timeoutMs, prepare, log })
   if (address) {
@@ -81,13 +81,13 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
   }
 }
 
-/** The database cannot be used; the message is for whoever started the service. */
+/** The database cannot be used; the message is for the person who started the service. */
 export class DatabaseStartError extends StartError {}
 
 const GIVE_UP_AFTER_MS = 30_000
 const TRY_AGAIN_AFTER_MS = 250
 
-/** Connects and sees to the tables; resolves to whether they are up to date. */
+/** Connects, and migrates or checks the tables; resolves to whether they are up to date. */
 const attempt = async (
   source: DatabaseSource,
   tables: Tables,
@@ -121,22 +121,22 @@ const migrateAndTell = async (sql: ClientSql, tables: Tables, log: Log): Promise
   return true
 }
 
-/** How {@link prepareDatabase} goes about it. */
+/** Options of {@link prepareDatabase}. */
 export interface PrepareOptions {
   /** Where the tables are; `public` when absent. */
   schema?: string
   migrateOnStart: boolean
   log: Log
-  /** How long a database that cannot be reached is tried; 30 s unless a test is in a hurry. */
+  /** How long to try a database that cannot be reached; 30 s when absent. */
   giveUpAfterMs?: number
 }
 
 /**
- * Waits until the database can be used, and brings its tables up to date. Resolves to whether they are: without
- * `migrateOnStart` somebody else may still have to do that.
+ * Waits until the database can be used, and migrates it if `migrateOnStart` is true. Resolves to whether the tables are
+ * up to date.
  *
- * The embedded engine may take as long as it needs to start. A database that cannot be reached is tried for a while;
- * one that refuses is not tried again.
+ * The start of the embedded engine has no time limit. A database that cannot be reached is tried again for a while; one
+ * that refuses is not.
  *
  * @throws {DatabaseStartError}
  * @throws {EmbeddedDatabaseError}

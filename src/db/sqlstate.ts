@@ -1,7 +1,7 @@
 import postgres from 'postgres'
 import { AppError, unavailable } from '../errors.ts'
 
-/** What is reported when there is no SQLSTATE, by the driver and by us: the connection failed, or was lost. */
+/** Codes of the driver, the system and this service for a connection that failed or was lost. */
 const CONNECTION_ERRORS = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_DESTROYED',
@@ -21,7 +21,7 @@ const CONNECTION_ERRORS = new Set([
   'PLAN_DROPPED',
 ])
 
-/** A connection that failed or was lost, in the driver's words. */
+/** A connection that failed or was lost; `code` is one of the driver's. */
 export class ConnectionError extends Error {
   readonly code: 'CONNECT_TIMEOUT' | 'CONNECTION_CLOSED' | 'PROTOCOL_VIOLATION' | 'PLAN_DROPPED'
 
@@ -38,28 +38,28 @@ export class ConnectionError extends Error {
  */
 const UNAVAILABLE = /^(08...|53...|57014|57P0.|25006|40001|40P01)$/
 
-/** Values that PostgreSQL could not take: data exceptions, such as a time out of range (22008). */
+/** Values that PostgreSQL refuses: data exceptions, such as a time out of range (22008). */
 const INVALID = /^22...$/
 
-/** A write to a server that only reads. */
+/** A write to a read-only server. */
 export const READ_ONLY = '25006'
 
-/** A table that is not there: the migrations have not been applied yet. */
+/** A missing table: the migrations have not been applied yet. */
 export const UNDEFINED_TABLE = '42P01'
 
-/** The code of an error of the driver: a SQLSTATE, or one of the driver's own words. Drizzle wraps it. */
+/** The code of an error, or of its cause: a SQLSTATE, or a code of the driver or the system. */
 export const errorCode = (error: unknown): string => {
   if (!(error instanceof Error)) return ''
   return 'code' in error && typeof error.code === 'string' ? error.code : errorCode(error.cause)
 }
 
-/** True for errors that pass by themselves: the server cannot be reached, or cannot serve now. */
+/** True for errors that pass by themselves: the server cannot be reached, or is not available now. */
 export const isTransient = (error: unknown): boolean => {
   const code = errorCode(error)
   return CONNECTION_ERRORS.has(code) || UNAVAILABLE.test(code)
 }
 
-/** The error a client is told for one of the database. Whatever is not in the table stays what it is: a defect. */
+/** The `AppError` for an error of the database. Any other error is returned as it is: a defect. */
 export const toAppError = (error: unknown): unknown => {
   const code = errorCode(error)
   if (isTransient(error)) return unavailable(`database: ${code}`, error)
@@ -73,13 +73,13 @@ export const toAppError = (error: unknown): unknown => {
   return error
 }
 
-/** True for what the server itself answered to a statement. */
+/** True for an error that the server sent. */
 export const isServerError = (error: unknown): error is postgres.PostgresError =>
   error instanceof postgres.PostgresError
 
 /**
- * The name of the constraint that a statement violated (class 23), if that is what went wrong. An engine that
- * distributes tables appends the number of the part in which it happened.
+ * The name of the constraint that a statement violated (class 23), if it did. Citus appends the number of the shard, which
+ * is cut off.
  */
 export const violatedConstraint = (error: unknown): string | undefined =>
   isServerError(error) && error.code.startsWith('23')
@@ -91,7 +91,7 @@ const REFUSALS: Record<string, string> = {
   '3D000': 'there is no such database',
 }
 
-/** Why a database could not be used, for whoever starts the service. */
+/** Why a database cannot be used, for the person who starts the service. */
 export const describeRefusal = (error: unknown): string => {
   const code = errorCode(error)
   const text = error instanceof Error ? error.message : String(error)

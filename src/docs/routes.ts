@@ -71,8 +71,8 @@ const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
 }
 
 /**
- * What the service says about itself: an index, its OpenAPI document and a page that shows it. All of it is
- * public, and prepared when somebody asks first: most processes never are.
+ * The service's documentation: an index, the OpenAPI document and a page that shows it. All of it is public, and prepared
+ * at the first request, which most processes never get.
  */
 export const docs = ({ name, version, openApiDocument }: DocsOptions) => {
   const preparedDocument = once(async () =>

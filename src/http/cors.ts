@@ -8,11 +8,10 @@ const exposed = ['ETag', 'Link', 'Location', 'Retry-After', 'WWW-Authenticate', 
 const PREFLIGHT_MAX_AGE_SECONDS = 7200
 
 /**
- * Cross-origin access for exactly these origins. They may send any header: libraries that monitor pages add
- * their own, and what a header means here does not depend on the page that sends it.
+ * Cross-origin access for exactly these origins. They may send any header: monitoring libraries add their own.
  *
- * The plugin answers preflights, in an app of its own: as a plugin of the main one it would add its headers to
- * the answers for every other origin, too, and 5 µs to every request.
+ * The plugin only answers preflights, in an app of its own. In the main app it would also add headers to the answers for
+ * other origins, and 5 µs to every request.
  * https://fetch.spec.whatwg.org/#http-cors-protocol
  */
 export const crossOrigin = (origins: readonly string[], log: Log) => {
@@ -28,8 +27,7 @@ export const crossOrigin = (origins: readonly string[], log: Log) => {
   )
   return {
     /**
-     * The answer to a preflight, which needs no token and, for another origin, grants nothing; `undefined` for
-     * any other request.
+     * Answers a preflight, which needs no token and grants nothing to another origin; `undefined` for any other request.
      *
      * @param isLast whether its connection is closed after it
      */
@@ -53,7 +51,7 @@ export const crossOrigin = (origins: readonly string[], log: Log) => {
         headers.set('vary', 'Origin')
         headers.set('x-request-id', requestId)
         if (isLast) headers.set('connection', 'close')
-        // What a preflight does not name, the plugin grants as "undefined".
+        // Without this the plugin would allow a header named "undefined".
         if (!request.headers.has('access-control-request-headers'))
           headers.delete('access-control-allow-headers')
         return response

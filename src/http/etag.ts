@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts'
 
-// A list of entity tags (RFC 9110, section 8.8.3), which may have empty elements, and no other (section 5.6.1).
+// A list of entity tags (RFC 9110, section 8.8.3), also with empty elements (section 5.6.1).
 const LIST = /^[\s,]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(?:,[\s,]*|$))*$/
 const MEMBER = /"([^"]*)"/g
 
@@ -8,19 +8,19 @@ const MEMBER = /"([^"]*)"/g
 const CODING = /[-;](?:gzip|br|zstd|deflate)$/
 const VERSION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/
 
-/** Whether a text is a time as tasks have it, of a day that there is. */
+/** Whether a text is a valid time in the form of `updated_at`. */
 const isVersion = (text: string): boolean => {
   if (!VERSION.test(text) || text.startsWith('0000')) return false
   const time = new Date(text)
   return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text.slice(0, 19))
 }
 
-/** The strong validator of a task: the time of its last change, which rises with each. */
+/** The strong validator of a task: the time of its last change, which every change raises. */
 export const entityTag = (task: { updated_at: string }): string => `"${task.updated_at}"`
 
 /**
- * The tags that a header lists; `*` for any, `undefined` without the header. A tag stands for a version and not
- * for bytes, so one that a proxy weakened, or marked with a content coding, on the way is still the same.
+ * The tags in a header; `*` for any, `undefined` without the header. A tag names a stored version, not the bytes of an
+ * answer, so one that a proxy weakened or marked with a content coding still counts.
  */
 const tagsIn = (request: Request, field: 'If-Match' | 'If-None-Match'): '*' | string[] | undefined => {
   const text = request.headers.get(field)
@@ -44,8 +44,8 @@ export const isOneOf = (versions: Versions, version: string): boolean => {
 }
 
 /**
- * The versions, as in `updated_at`, that `If-Match` and `If-None-Match` let a request change: any, as without
- * these headers, some, or all but some.
+ * The versions (values of `updated_at`) that `If-Match` and `If-None-Match` allow a request to change: any (as without
+ * these headers), some, or all but some.
  * https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2
  *
  * @throws {AppError} `invalid_request` for a malformed header
@@ -60,8 +60,8 @@ export const versionsToChange = (request: Request): Versions => {
 }
 
 /**
- * How the conditions of a GET decide about a version: `failed` for an `If-Match` that does not name it,
- * `known` for an `If-None-Match` that does.
+ * Evaluates the conditions of a GET for a version: `failed` if `If-Match` does not name it, `known` if `If-None-Match`
+ * does, else `read`.
  * https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2
  *
  * @throws {AppError} `invalid_request` for a malformed header, before the version is asked for

@@ -2,8 +2,8 @@ import { Elysia } from 'elysia'
 import type { Log } from '../log.ts'
 
 /**
- * Says once that requests come by way of a proxy while `TRUST_PROXY` is false: all its clients then share the
- * limits of signup and login, and one who guesses passwords keeps everybody out.
+ * Warns once when requests come through a proxy while `TRUST_PROXY` is false. All its clients then share the limits of
+ * signup and login, so that one who guesses passwords locks everybody out.
  */
 export const forwardedWarning = (log: Log) => {
   let isSaid = false

@@ -1,25 +1,24 @@
 import type { AnyElysia } from 'elysia'
 
 /**
- * How long a connection may be quiet, in seconds: longer than balancers keep theirs (60 to 90 s), so that none of
- * them sends a request into one that closes at that moment. A request that waits for the database may take its
- * time, too, and a client that reads slowly.
+ * How long a connection may be idle, in seconds. Longer than balancers keep theirs (60 to 90 s), so that none of them
+ * sends a request over one that is being closed. It also bounds slow requests and slow readers.
  */
 const IDLE_TIMEOUT_SECONDS = 150
 
 /**
- * Makes an app listen; `::` is all addresses of both families, and of the one there is on a machine without IPv6.
+ * Makes an app listen. `::` is all addresses of both families; on a machine without IPv6, all IPv4 addresses.
  *
  * @returns the address, as part of a URL
  */
 export const listen = (app: AnyElysia, { host, port }: { host: string; port: number }): string => {
   const options = {
     port,
-    // Two processes on one port would share its requests without a word.
+    // Otherwise two processes on one port silently share its requests.
     reusePort: false,
     development: false,
     idleTimeout: IDLE_TIMEOUT_SECONDS,
-    // Bodies are measured against MAX_BODY_BYTES after authentication, and not read beyond it.
+    // MAX_BODY_BYTES is enforced after authentication, by http/json-body.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
   }
   const listenOn = (hostname: string): string => {

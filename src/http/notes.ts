@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts'
 
-/** A reply as the OpenAPI document tells it. */
+/** A reply in the OpenAPI document. */
 export interface ReplyNotes {
   description: string
   /** The headers that come with it, besides `X-Request-Id`. */
@@ -11,8 +11,8 @@ export interface ReplyNotes {
 }
 
 /**
- * What a route's schemas cannot say about it: given as the route's `detail`, which Elysia hands to the OpenAPI
- * plugin. `x-notes` is read, and taken out, by `docs/openapi`.
+ * What the OpenAPI document says about a route beyond its schemas. It is the route's `detail`, which Elysia passes to the
+ * OpenAPI plugin; `docs/openapi` turns `x-notes` into replies, parameters and examples.
  */
 export interface OperationNotes {
   operationId: string
@@ -29,7 +29,7 @@ export interface OperationNotes {
     bodies?: Record<string, unknown>
     /** The body may be left out. */
     optionalBody?: boolean
-    /** Errors beyond those that parameters, headers, body and token bring with them. */
+    /** Errors besides those that follow from parameters, headers, body and token. */
     errors?: ErrorCode[]
   }
 }
@@ -48,8 +48,8 @@ export const EXAMPLE_REQUEST_ID = 'checkout-42'
 const ENTITY_TAG = '`"2026-02-01T09:30:00.123000Z"`'
 
 /**
- * The request headers that mean something here. Their examples are in words: "Try it out" would send an
- * `example`, and the second task made with the same key would be refused.
+ * The request headers that this service reads. Examples are part of the description: "Try it out" would send an
+ * `example`, and a second task with the same key would be refused.
  */
 export const requestHeaders = {
   'X-Request-Id': {
@@ -77,7 +77,7 @@ export const requestHeaders = {
 }
 export type RequestHeader = keyof typeof requestHeaders
 
-/** The response headers that mean something here; `required` ones are always there where they are named. */
+/** The response headers. A `required` one is part of every reply that names it. */
 export const responseHeaders = {
   'X-Request-Id': {
     required: true,

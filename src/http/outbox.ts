@@ -9,24 +9,24 @@ export interface OutboxOptions {
 
 type Content = string | Uint8Array<ArrayBuffer>
 
-/** Large answers on their way to clients, which may read as slowly as they like. */
+/** Large answers that clients have not read yet. */
 export interface Outbox {
   /**
-   * Asked before a large answer is made.
+   * To be called before a large answer is made.
    *
    * @throws {AppError} `unavailable` when too much is not sent yet, of this user's or of all
    */
   admit(userId: string): void
-  /** The body of an answer: what is small as it is, what is large in parts, as the client takes them. */
+  /** The body of an answer: a small one as it is, a large one as a stream at the pace of the client. */
   body(content: Content, userId: string): Content | ReadableStream<Uint8Array>
   /** How many bytes are not sent yet. */
   bytes(): number
 }
 
-/** What is smaller fits into the buffers of a connection, and is Bun's business. */
+/** Smaller answers fit into the buffers of a connection. */
 const LARGE = 65_536
 
-/** Gives the bytes part by part, and tells when the last is taken or nobody wants any more. */
+/** A stream of the bytes; calls `done` when the last part is taken or the client has gone away. */
 const inParts = (bytes: Uint8Array, done: () => void): ReadableStream<Uint8Array> => {
   let sent = 0
   return new ReadableStream(
@@ -40,14 +40,14 @@ const inParts = (bytes: Uint8Array, done: () => void): ReadableStream<Uint8Array
       },
       cancel: done,
     },
-    // Nothing is taken ahead of the client.
+    // Nothing is buffered ahead of the client.
     { highWaterMark: 0 },
   )
 }
 
 /**
- * Makes an outbox. Bun keeps whatever a client has not read, without a bound and without telling: a stream is the
- * one body that it asks for as it goes.
+ * Makes an outbox. Bun buffers whatever a client has not read, without a bound. Only a stream is pulled at the pace of
+ * the client, and so can be counted.
  */
 export const createOutbox = ({ maxBytes, maxBytesOfOne }: OutboxOptions): Outbox => {
   const unsentOf = new Map<string, number>()
@@ -68,7 +68,7 @@ export const createOutbox = ({ maxBytes, maxBytesOfOne }: OutboxOptions): Outbox
     },
     body(content, userId) {
       if (content.length < LARGE) return content
-      // Bytes are there anyway, and the same for everybody.
+      // Bytes are the documentation's files: in memory anyway, and shared.
       if (typeof content !== 'string') return inParts(content, () => {})
       const bytes = Buffer.from(content)
       count(userId, bytes.length)

@@ -25,7 +25,7 @@ export const Problem = t.Object(
 )
 export type Problem = Static<typeof Problem>
 
-/** What of a JSON schema says why a value does not fit. */
+/** The parts of a JSON schema from which error messages are made. */
 interface SchemaParts {
   type?: string
   enum?: string[]
@@ -48,7 +48,7 @@ const messageFor = (schema: SchemaParts, value: unknown): string => {
   return `must be ${nounFor(schema)}`
 }
 
-/** Where a value that does not fit was, for people: a field's name, or what the request has but one of. */
+/** The invalid fields, each with its first error. The field is `body`, `query` or `params` when it is the whole. */
 const fieldErrors = (error: ValidationError): FieldError[] => {
   const byField = new Map<string, FieldError>()
   for (const { path, schema, value } of (error.validator as TypeCheck<TSchema>).Errors(error.value)) {
@@ -58,7 +58,7 @@ const fieldErrors = (error: ValidationError): FieldError[] => {
   return [...byField.values()]
 }
 
-/** Any error as one of ours; whatever was not thrown on purpose is a defect, `internal`. */
+/** Any error as an `AppError`: whatever was not thrown on purpose is `internal`. */
 export const toAppError = (error: unknown): AppError => {
   if (error instanceof AppError) return error
   if (error instanceof ValidationError && error.type !== 'response')
@@ -66,7 +66,7 @@ export const toAppError = (error: unknown): AppError => {
   return new AppError('internal', { cause: error })
 }
 
-/** The status that goes with an error; `validationErrorStatus` is for bodies, queries and paths. */
+/** The status of an error. `validationErrorStatus` applies to bodies, queries and paths. */
 export const statusOf = ({ code, inHeader }: AppError, validationErrorStatus: 400 | 422): number =>
   code === 'invalid_request' && !inHeader ? validationErrorStatus : ERRORS[code].status
 

@@ -7,22 +7,22 @@ interface Times {
 }
 
 /**
- * Tells in `Server-Timing` how long the token, the database and all of a request took, which a browser's
- * developer tools show. Only made where `SERVER_TIMING` is true: following a request through asynchronous code
- * costs some µs, and how long a check takes is nobody else's business.
+ * Reports in `Server-Timing` how long the token, the database and the whole request took; browsers' developer tools show
+ * it. Only with `SERVER_TIMING=true`: following a request through asynchronous code costs some µs, and times of checks
+ * help attackers.
  * https://www.w3.org/TR/server-timing/
  */
 export const createServerTiming = () => {
   const current = new AsyncLocalStorage<Times>()
 
   return {
-    /** Gives each request times of its own. */
+    /** Wraps the handler so that each request has its own times. */
     around:
       <T>(handle: (request: Request) => T) =>
       (request: Request): T =>
         current.run({ auth: 0, db: 0 }, () => handle(request)),
 
-    /** Counts the time that a function takes as that part of the request which calls it. */
+    /** Wraps a function so that its time is added to that part of the current request. */
     timed:
       <Args extends unknown[], Result>(
         part: keyof Times,
@@ -38,7 +38,7 @@ export const createServerTiming = () => {
         }
       },
 
-    /** The header's value. A part that a request had no need of is left out. */
+    /** The header's value, without parts that took no time. */
     header(totalMs: number): string {
       const { auth = 0, db = 0 } = current.getStore() ?? {}
       return Object.entries({ auth, db, total: totalMs })

@@ -9,12 +9,12 @@ const notFound = () => {
 }
 
 /**
- * Answers what no route of `prefix` does: 404 or 405, but only to whom the guard lets past.
+ * Answers 404 or 405 for paths below `prefix` without a route, after the guard.
  *
- * It is there for each method by itself, because the router looks for `/api/tasks/*` before it tries
- * `/api/:user_id/tasks` only within one method: `POST /api/tasks/tasks` must not become the other form.
+ * There is one route for each method, because the router prefers `/api/tasks/*` to `/api/:user_id/tasks` only within a
+ * method: `POST /api/tasks/tasks` must not be taken for the second form.
  *
- * @param guard lets only the owner of a valid token past
+ * @param guard requires a valid token
  * @param taken the methods that the prefix itself has routes for
  */
 export const unmatched = (prefix: string, guard: AnyElysia, taken: Method[] = []): Elysia => {
@@ -28,7 +28,7 @@ export const unmatched = (prefix: string, guard: AnyElysia, taken: Method[] = []
 }
 
 /**
- * Tells the methods that a path takes, for `Allow`; none where there is nothing.
+ * Finds the methods that a path takes, for `Allow`; none for an unknown path.
  * https://www.rfc-editor.org/rfc/rfc9110#section-10.2.1
  */
 export const allowedMethodsOf = (app: AnyElysia): ((path: string) => string[]) => {

@@ -4,12 +4,12 @@ import { TASK_STATUSES } from '../db/task-statuses.ts'
 import { AppError, type FieldError } from '../errors.ts'
 import { readTime, type TimeRange } from './read-at.ts'
 
-// A schema with a title stands under that name in the OpenAPI document; `x-documented-as` says there what the
-// text of a path or query is read as.
-// Where a schema has a format or a pattern, its description continues the sentence "… must be".
+// A schema with a title is a component of that name in the OpenAPI document. `x-documented-as` is the schema shown there
+// for a parameter that is validated as text. The description of a schema with a format or a pattern completes the
+// error message "… must be".
 FormatRegistry.Set('task-id', (text) => /^[1-9]\d{0,15}$/.test(text) && Number.isSafeInteger(Number(text)))
 
-/** One of some words. Elysia's enumeration by itself would fill in the first where a field is absent. */
+/** One of some words. Elysia's own enumeration has its first word as the default, which is removed. */
 const oneOf = <const Words extends [string, ...string[]]>(
   words: Words,
   options: Parameters<typeof t.String>[0] = {},
@@ -24,7 +24,7 @@ const Description = t.Union([t.String(), t.Null()], { description: 'at most 10,0
 const Status = oneOf([...TASK_STATUSES], { title: 'TaskStatus' })
 const Completed = t.Boolean({ description: 'true stands for the status "completed"' })
 
-// What is not listed is ignored, so that a front end can send a whole task back.
+// Unknown fields are ignored, so that a front end can send a whole task back.
 const open = { additionalProperties: true }
 
 /** A task as every endpoint returns it. */
@@ -43,7 +43,7 @@ export const TaskReply = t.Object(
 )
 export type TaskReply = Static<typeof TaskReply>
 
-/** The body of `POST /api/tasks`, and of `PUT`, where an absent field stays as it is. */
+/** The body of `POST /api/tasks` and of `PUT`, which leaves absent fields as they are. */
 export const TaskCreate = t.Object(
   {
     title: Title,
@@ -59,7 +59,7 @@ export type TaskCreate = Static<typeof TaskCreate>
 export const TaskUpdate = t.Partial(TaskCreate, { title: 'TaskUpdate', ...open })
 export type TaskUpdate = Static<typeof TaskUpdate>
 
-/** The body of `PATCH …/complete`: nothing at all toggles. */
+/** The body of `PATCH …/complete`; an empty one toggles. */
 export const TaskComplete = t.Object({ completed: t.Optional(Completed) }, { title: 'TaskComplete', ...open })
 export type TaskComplete = Static<typeof TaskComplete>
 
@@ -96,7 +96,7 @@ export const ListQuery = t.Object(
 )
 export type ListQuery = Static<typeof ListQuery>
 
-/** Takes out of a request's query what is empty: the "all" option of a form sends `status=`. */
+/** Removes empty parameters from a query: the "all" option of a form sends `status=`. */
 export const forgetEmpty = ({ query }: { query: Record<string, unknown> }): void => {
   for (const name in query) if (query[name] === '') delete query[name]
 }
@@ -122,29 +122,26 @@ export interface TaskChange extends Partial<Omit<NewTask, 'status'>> {
 }
 
 /**
- * A status and a completion that do not agree, as front ends send them with one of the two changed: the one that
+ * A status and a completion that do not agree. Front ends send a task back with one of the two changed: the one that
  * differs from the stored task counts.
  */
 export interface Disagreement {
   status: TaskStatus
   completed: boolean
-  /** The version that the client has read; of another, which somebody has changed since, `completed` counts. */
+  /** The version that the client has read. If the stored one is another, `completed` counts. */
   readAt: TimeRange | undefined
 }
 
-/** Throws what is wrong with the fields, if anything is. */
+/** Throws `invalid_request` if there are errors. */
 const refuse = (errors: FieldError[]) => {
   if (errors.length > 0) throw new AppError('invalid_request', { errors })
 }
 
-/** A surrogate pair is two units and one character: counted exactly only where that decides. */
+/** Characters are code points. They are only counted where the length in UTF-16 units does not decide. */
 const isLongerThan = (text: string, characters: number): boolean =>
   text.length > characters && (text.length > 2 * characters || [...text].length > characters)
 
-/**
- * PostgreSQL cannot store NUL, and would store an unpaired surrogate as U+FFFD: both are refused, because
- * nothing may be lost.
- */
+/** PostgreSQL cannot store NUL, and would store an unpaired surrogate as U+FFFD, so both are refused. */
 const textErrors = (field: string, text: string, maximum: number): FieldError[] => {
   if (text.includes('\0')) return [{ field, message: 'must not contain NUL characters' }]
   if (!text.isWellFormed()) return [{ field, message: 'must not contain unpaired surrogates' }]
@@ -158,7 +155,7 @@ const titleErrors = (title: string): FieldError[] =>
 const descriptionErrors = (description: string | null): FieldError[] =>
   description === null ? [] : textErrors('description', description, 10_000)
 
-/** What is wrong with a status and a completion that do not agree, where nothing tells which one is meant. */
+/** The error for a status and a completion that do not agree, when it is not clear which one is meant. */
 export const DISAGREEMENT: FieldError = { field: 'completed', message: 'must agree with status' }
 
 const isDisagreement = ({ status, completed }: TaskUpdate): boolean =>
@@ -171,12 +168,12 @@ const readStatus = (body: TaskUpdate & { updated_at?: unknown }): TaskChange['st
     return status ?? (completed === undefined ? undefined : byCompletion)
   if (!isDisagreement(body)) return status
   const readAt = readTime(updatedAt)
-  // What is no time is no version of the task, either.
+  // A value that is not a time cannot be the stored version.
   return readAt === undefined && updatedAt !== undefined ? byCompletion : { status, completed, readAt }
 }
 
 /**
- * What a schema cannot say about a body that changes a task.
+ * Reads a body that changes a task, and checks what its schema cannot.
  *
  * @throws {AppError} `invalid_request`
  */
@@ -225,8 +222,8 @@ export const readNewTask = (body: TaskCreate): NewTask => {
 }
 
 /**
- * What `PATCH …/complete` does: an empty body toggles, but a body with something else in it does not; that
- * would be a misspelt field.
+ * Reads the body of `PATCH …/complete`. An empty one toggles; one with other fields is refused, because a misspelt field
+ * must not toggle.
  *
  * @throws {AppError} `invalid_request`
  */
@@ -236,7 +233,7 @@ export const readCompletion = (body: TaskComplete): TaskChange | 'toggle' => {
   return 'toggle'
 }
 
-/** Which tasks a list is of. */
+/** Which tasks a list has. */
 export interface TaskFilter {
   /** The statuses wanted: all of them, some, or none. */
   statuses: readonly TaskStatus[]
@@ -245,10 +242,10 @@ export interface TaskFilter {
   after: number | undefined
 }
 
-/** Writes a cursor for {@link readListQuery}: the id of the last task of a page. */
+/** The cursor that follows a page, of the id of its last task. {@link readListQuery} reads it. */
 export const formatCursor = ({ id }: { id: number }): string => Buffer.from(`${id}`).toString('base64url')
 
-/** Those of version 1.0.0 have the time of creation before the id. */
+/** A cursor's text. Cursors of version 1.0.0 have the time of creation before the id. */
 const CURSOR = /^(?:(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{6}Z\/)?([1-9]\d{0,15})$/
 
 const isTime = (text: string): boolean => {
@@ -261,16 +258,16 @@ const parseCursor = (text: string): number => {
   const [, time, digits] = CURSOR.exec(decoded.toString()) ?? []
   const id = Number(digits)
   const isGood = Number.isSafeInteger(id) && (time === undefined || isTime(time))
-  // Written again it must be the same: decoding overlooks what is not base64.
+  // Decoding ignores characters that are not base64url, so the text must be the same when encoded again.
   if (!isGood || decoded.toString('base64url') !== text)
     throw new AppError('invalid_request', { errors: [{ field: 'after', message: 'is not a cursor' }] })
   return id
 }
 
 /**
- * What a list's query asks for.
+ * Reads the query of a list.
  *
- * @throws {AppError} `invalid_request` for a cursor that was not made here
+ * @throws {AppError} `invalid_request` for a malformed cursor
  */
 export const readListQuery = ({
   status = 'all',
