@@ -1,5 +1,7 @@
 import { afterAll } from 'bun:test'
+import { findCaddy } from './support/caddy.ts'
 import { startEngines } from './support/engines.ts'
+import { findNginx } from './support/nginx.ts'
 import { checkedAnswers } from './support/openapi.ts'
 import { findPgBouncer } from './support/pgbouncer.ts'
 import { findPostgres } from './support/postgres.ts'
@@ -11,6 +13,8 @@ console.log(`databases: ${engines.map(({ name }) => name).join(', ')}`)
 for (const [program, isInstalled] of [
   ['a PostgreSQL server', findPostgres() !== null],
   ['PgBouncer', findPgBouncer() !== null],
+  ['nginx', findNginx() !== null],
+  ['Caddy', findCaddy() !== null],
 ] as const)
   if (!isInstalled) console.log(`skipped: every test that needs ${program}, which is not installed`)
 

@@ -10,6 +10,6 @@ describe('no write is lost and every answer is a success or a 503, through', () 
       const row = await run()
       console.log(remarks(row))
       expect(row).toMatchObject(musts)
-    }, 30_000)
+    }, 60_000)
   }
 })
