@@ -47,7 +47,7 @@ export const ERRORS = {
   },
 } as const
 
-/** A stable word for programs, as it stands in an answer's `code`. */
+/** A stable word for programs: the `code` of an answer. */
 export type ErrorCode = keyof typeof ERRORS
 
 /** One field that is not valid, and why; `message` continues the field's name ("must not be empty"). */

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import { makeDataDir } from '../data-dir.ts'
 import { dataDirError, StartError, systemErrorCode } from '../system-error.ts'
 
-/** The secret cannot be used; the message says why, for whoever started the service. */
+/** The secret cannot be used; the message says why, for the person who started the service. */
 export class SecretError extends StartError {}
 
 const MIN_LENGTH = 32

@@ -407,7 +407,7 @@ export interface components {
     };
     responses: never;
     parameters: {
-        /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+        /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
         "X-Request-Id": string;
         /** @description Only if the task still has one of these entity tags, or exists (`*`), else 412. Such as `"2026-02-01T09:30:00.123000Z"`. */
         "If-Match": string;
@@ -445,7 +445,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path?: never;
@@ -498,7 +498,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path?: never;
@@ -560,7 +560,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path?: never;
@@ -621,7 +621,7 @@ export interface operations {
             header?: {
                 /** @description If the task still has one of these entity tags, or exists (`*`): 304 without a body for GET, 412 for any other method. Such as `"2026-02-01T09:30:00.123000Z"`. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path?: never;
@@ -687,7 +687,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path?: never;
@@ -742,7 +742,7 @@ export interface operations {
                 after?: string;
             };
             header?: {
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path?: never;
@@ -869,7 +869,7 @@ export interface operations {
             header?: {
                 /** @description Makes the request safe to repeat for at least 24 hours: the same key and body give the first answer again and create nothing; the same key with another body is 409. Such as a UUID. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path?: never;
@@ -1011,7 +1011,7 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
                 /** @description If the task still has one of these entity tags, or exists (`*`): 304 without a body for GET, 412 for any other method. Such as `"2026-02-01T09:30:00.123000Z"`. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path: {
@@ -1170,7 +1170,7 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
                 /** @description If the task still has one of these entity tags, or exists (`*`): 304 without a body for GET, 412 for any other method. Such as `"2026-02-01T09:30:00.123000Z"`. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path: {
@@ -1324,7 +1324,7 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
                 /** @description If the task still has one of these entity tags, or exists (`*`): 304 without a body for GET, 412 for any other method. Such as `"2026-02-01T09:30:00.123000Z"`. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path: {
@@ -1459,7 +1459,7 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
                 /** @description If the task still has one of these entity tags, or exists (`*`): 304 without a body for GET, 412 for any other method. Such as `"2026-02-01T09:30:00.123000Z"`. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path: {
@@ -1615,7 +1615,7 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
                 /** @description If the task still has one of these entity tags, or exists (`*`): 304 without a body for GET, 412 for any other method. Such as `"2026-02-01T09:30:00.123000Z"`. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path: {
@@ -1776,7 +1776,7 @@ export interface operations {
                 after?: string;
             };
             header?: {
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path: {
@@ -1919,7 +1919,7 @@ export interface operations {
             header?: {
                 /** @description Makes the request safe to repeat for at least 24 hours: the same key and body give the first answer again and create nothing; the same key with another body is 409. Such as a UUID. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path: {
@@ -2077,7 +2077,7 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
                 /** @description If the task still has one of these entity tags, or exists (`*`): 304 without a body for GET, 412 for any other method. Such as `"2026-02-01T09:30:00.123000Z"`. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path: {
@@ -2251,7 +2251,7 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
                 /** @description If the task still has one of these entity tags, or exists (`*`): 304 without a body for GET, 412 for any other method. Such as `"2026-02-01T09:30:00.123000Z"`. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path: {
@@ -2420,7 +2420,7 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
                 /** @description If the task still has one of these entity tags, or exists (`*`): 304 without a body for GET, 412 for any other method. Such as `"2026-02-01T09:30:00.123000Z"`. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path: {
@@ -2570,7 +2570,7 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
                 /** @description If the task still has one of these entity tags, or exists (`*`): 304 without a body for GET, 412 for any other method. Such as `"2026-02-01T09:30:00.123000Z"`. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path: {
@@ -2741,7 +2741,7 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
                 /** @description If the task still has one of these entity tags, or exists (`*`): 304 without a body for GET, 412 for any other method. Such as `"2026-02-01T09:30:00.123000Z"`. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path: {
@@ -2908,7 +2908,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path?: never;
@@ -3044,7 +3044,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Comes back in the answer and stands in the log; any other value than these is replaced. Such as `checkout-42`. */
+                /** @description Is returned in the answer and written to the log. A value that does not match is replaced. Such as `checkout-42`. */
                 "X-Request-Id"?: components["parameters"]["X-Request-Id"];
             };
             path?: never;

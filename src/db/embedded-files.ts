@@ -6,14 +6,14 @@ import { NodeFS } from '@electric-sql/pglite/nodefs'
 
 type Options = Parameters<NodeFS['init']>[1]
 
-/** What is used here of Emscripten's view on the files of the machine. */
+/** The part of Emscripten's file system that is used here. */
 interface NodeFiles {
   stream_ops: { fsync?: (stream: { nfd: number }) => number }
 }
 
 /**
- * The files of the embedded database, on disk when PostgreSQL asks for that. Emscripten's own do nothing then
- * (PGlite 0.5.17), and what a client was told to be stored would not survive the loss of power.
+ * The files of the embedded database, with an `fsync` that works. Emscripten's does nothing (PGlite 0.5.17), so that
+ * acknowledged writes would not survive the loss of power.
  */
 export class DurableFiles extends NodeFS {
   override async init(database: PGlite, options: Options) {
@@ -34,7 +34,7 @@ const syncOne = async (path: string): Promise<void> => {
   await file.sync().finally(() => file.close())
 }
 
-/** Puts a directory with all that is in it on disk; many files at once are much faster than one by one. */
+/** Syncs a directory and all that is in it. All files at once are much faster than one by one. */
 const syncTree = async (directory: string): Promise<void> => {
   const entries = await readdir(directory, { withFileTypes: true })
   await Promise.all(
@@ -43,10 +43,7 @@ const syncTree = async (directory: string): Promise<void> => {
   await syncOne(directory)
 }
 
-/**
- * Gives a database that was made in `draft` its name. From then on what lies there is never made anew: it may
- * hold tasks.
- */
+/** Renames a new database from `draft` to its final name, after it is on disk. After that it is never created again. */
 export const putInPlace = async (draft: string, directory: string): Promise<void> => {
   await syncTree(draft)
   await rename(draft, directory)

@@ -167,7 +167,7 @@ export const jsonBody = (maxBytes: number) => {
     patch: <const Schema extends TSchema>(schema: Schema) => route(schema, PATCH_TYPES, required),
     /** As `patch`, but the body may be empty, which is read as `{}`. */
     optionalPatch: <const Schema extends TSchema>(schema: Schema) => route(schema, PATCH_TYPES, () => ({})),
-    /** For a route without a body. One that is sent all the same is subject to the same limits and types. */
+    /** For a route without a body. If one is sent, the same limits and types apply. */
     unread: {
       parse: 'none' as const,
       transform: async ({ request }: { request: Request }) => {

@@ -54,7 +54,7 @@ const ENTITY_TAG = '`"2026-02-01T09:30:00.123000Z"`'
 export const requestHeaders = {
   'X-Request-Id': {
     description:
-      'Comes back in the answer and stands in the log; any other value than these is replaced. ' +
+      'Is returned in the answer and written to the log. A value that does not match is replaced. ' +
       `Such as \`${EXAMPLE_REQUEST_ID}\`.`,
     schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' },
   },
