@@ -65,8 +65,9 @@ const textLine = (time: string, level: string, message: string, fields: LogField
   const { stack, ...rest } = fields
   let line = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${message}`
   for (const name in rest) if (rest[name] !== undefined) line += ` ${name}=${textValue(rest[name])}`
-  line = escapeInvisible(line)
-  return typeof stack === 'string' ? `${line}\n${stack.split('\n').map(escapeInvisible).join('\n')}` : line
+  // What follows the first line is indented, so that nothing in it passes for a line of the log.
+  const lines = typeof stack === 'string' ? `${line}\n${stack}` : line
+  return lines.split('\n').map(escapeInvisible).join('\n  ')
 }
 
 /**

@@ -411,7 +411,11 @@ describe('sslrootcert', () => {
       '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
       'names an sslrootcert that holds no valid certificate',
     ],
-  ])('is refused unless the file holds a certificate: %j', (content, message) => {
+    [
+      `${rootCertificates[0]}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`,
+      'names an sslrootcert that holds no valid certificate',
+    ],
+  ])('is refused unless the file holds certificates, all of them good: %j', (content, message) => {
     const file = write('wrong', content)
     expect(refusalOf(`postgresql://app:pw@db.example.com/todo?sslmode=verify-ca&sslrootcert=${file}`)).toBe(
       message,

@@ -560,3 +560,11 @@ describe('what is wrong', () => {
     expect(problems.join('\n')).not.toContain('wrong')
   })
 })
+
+describe('METRICS_TOKEN', () => {
+  test('has at least 16 characters: who guesses it reads the metrics', () => {
+    expect(loadConfig({ METRICS_TOKEN: '0123456789abcdef' }).metricsToken).toBe('0123456789abcdef')
+    for (const METRICS_TOKEN of ['01234567', '0123456789abcde'])
+      expect(() => loadConfig({ METRICS_TOKEN })).toThrow('METRICS_TOKEN must have at least 16 characters')
+  })
+})

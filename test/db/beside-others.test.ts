@@ -104,7 +104,7 @@ describeServer('beside other programs', () => {
       for (const env of [{}, { MIGRATE_ON_START: 'false' }] as Record<string, string>[]) {
         const output = await refusedStart(url, env)
         expect(output).toContain('Schema public')
-        for (const one of taken) expect(output).toContain(`\n  ${one}\n`)
+        for (const one of taken) expect(output).toContain(`  ${one}\n`)
         for (const way of ['Nothing was changed', 'DATABASE_SCHEMA', 'import', 'DATABASE_URL'])
           expect(output).toContain(way)
       }
@@ -258,6 +258,22 @@ describeServer('beside other programs', () => {
       expect((await fetch(`${service.url}/health/ready`)).status).toBe(503)
       const output = await refusedStart(url)
       expect(output).toContain('Nothing was changed')
+    },
+    PATIENCE_MS,
+  )
+
+  test(
+    'is ready on the tables of a newer version, and starts on them',
+    async () => {
+      const { url, name } = await databaseWith('')
+      await worksIn(url)
+      await server.psql(
+        "insert into todo_backend_migrations (hash, name) values ('newer', '9999_newer')",
+        name,
+      )
+      await using service = await startService({ DATABASE_URL: url, BETTER_AUTH_SECRET: SECRET })
+      await service.ready()
+      expect((await clientFor(service.url, 'ada-id').create('next')).status).toBe(201)
     },
     PATIENCE_MS,
   )

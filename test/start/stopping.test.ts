@@ -1,8 +1,10 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { newUserId, SECRET, tokenFor } from '../support/api.ts'
+import { clientFor } from '../support/client.ts'
 import { someDatabase } from '../support/engines.ts'
 import { HttpConnection } from '../support/http-connection.ts'
-import { startService } from '../support/process.ts'
+import { findPostgres, startPostgres } from '../support/postgres.ts'
+import { type Service, startService } from '../support/process.ts'
 
 test('from SIGTERM on every answer is the last of its connection, so that no client sends into one that closes', async () => {
   const service = await startService({
@@ -40,3 +42,54 @@ test('from SIGTERM on every answer is the last of its connection, so that no cli
   expect(last.map((answer) => answer?.headers.connection?.toLowerCase())).toEqual(requests.map(() => 'close'))
   expect(await service.exited).toBe(0)
 }, 60_000)
+
+const linesOf = async (service: Service, text: string): Promise<void> => {
+  while (!service.log.some((line) => line.includes(text))) await Bun.sleep(5)
+}
+
+describe.if(findPostgres() !== null)('a request that is not answered while the service stops', () => {
+  /** A service with a request under way that waits for a lock. */
+  const withRequestUnderWay = async (SHUTDOWN_TIMEOUT_MS: string) => {
+    const server = await startPostgres()
+    const service = await startService({
+      DATABASE_URL: server.url(),
+      BETTER_AUTH_SECRET: SECRET,
+      DATABASE_TIMEOUT_MS: '60000',
+      SHUTDOWN_TIMEOUT_MS,
+    })
+    await service.ready()
+    const lock = server.psql('begin; lock table tasks; select pg_sleep(600)').catch(() => {})
+    const until = async (condition: string) => {
+      while ((await server.psql(`select count(*) from ${condition}`)) === '0') await Bun.sleep(20)
+    }
+    await until("pg_locks where relation = 'tasks'::regclass and mode = 'AccessExclusiveLock'")
+    clientFor(service.url, 'ada')
+      .list()
+      .catch(() => {})
+    await until("pg_stat_activity where wait_event_type = 'Lock'")
+    return {
+      service,
+      async [Symbol.asyncDispose]() {
+        service.signal('SIGKILL')
+        await server.remove()
+        await lock
+      },
+    }
+  }
+
+  test('is cut off after SHUTDOWN_TIMEOUT_MS, with exit 1 and how many there were', async () => {
+    await using held = await withRequestUnderWay('1000')
+    held.service.signal('SIGTERM')
+    expect(await held.service.exited).toBe(1)
+    expect(held.service.log.at(-1)).toContain('not stopped within SHUTDOWN_TIMEOUT_MS, cut off: 1 request')
+  }, 60_000)
+
+  test('is cut off at once by a second signal', async () => {
+    await using held = await withRequestUnderWay('600000')
+    held.service.signal('SIGTERM')
+    await linesOf(held.service, 'SIGTERM: stopping')
+    held.service.signal('SIGINT')
+    expect(await held.service.exited).toBe(1)
+    expect(held.service.log.at(-1)).toContain('SIGINT again: stopping at once')
+  }, 60_000)
+})

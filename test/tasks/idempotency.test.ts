@@ -218,7 +218,7 @@ describeForms('Idempotency-Key', (api, tasksOf) => {
     expect(await countTasks(user)).toBe(2)
   })
 
-  test('expired keys are swept by later keyed requests, and their tasks stay', async () => {
+  test('expired keys are swept by later keyed requests of their user, and their tasks stay', async () => {
     const user = newUserId()
     const old = [newKey(), newKey(), newKey()]
     for (const key of old) {
@@ -227,7 +227,6 @@ describeForms('Idempotency-Key', (api, tasksOf) => {
     }
     const kept = newKey()
     await post(user, kept, { title: 'A' })
-    for (let sweep = 0; sweep < 3; sweep++) await post(newUserId(), newKey(), { title: 'A' })
     for (const key of old) expect(await countKeys(user, key)).toBe(0)
     expect(await countKeys(user, kept)).toBe(1)
     expect(await countTasks(user)).toBe(4)
