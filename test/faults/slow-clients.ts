@@ -4,8 +4,8 @@ import { type Fault, underLoad } from './under-load.ts'
 
 const perKind = 250
 
-/** How long a client may drag on before it must have been cut off. */
-const limitMs = 30_000
+/** How long a client may drag on before it must have been cut off: the 150 s of a quiet connection, and some more. */
+const limitMs = 170_000
 
 /** Between two bytes of a slow client: often enough for every timeout of a connection that is merely idle. */
 const dripMs = 500
