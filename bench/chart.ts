@@ -14,8 +14,8 @@ const SHOWN = ['get', 'list', 'create', 'toggle', 'mixed']
 
 const NAMES: Record<ServerName, string> = {
   service: 'this service',
-  floor: 'by hand (Bun, postgres.js)',
-  'bun-sql': 'by hand (Bun.sql)',
+  floor: 'by hand (Bun)',
+  'bun-sql': 'by hand, Bun.sql',
   hono: 'Hono (Bun)',
   fastify: 'Fastify (Node)',
 }
