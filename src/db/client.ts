@@ -89,6 +89,10 @@ const isUnconfirmedCommit = ({ code, routine, message }: postgres.Notice): boole
 /** Composes parts of statements; nothing is sent with it. */
 export const fragment = postgres({ max: 1 }) as unknown as ClientSql
 
+/** A name as it is, dots included, which the driver's own way would take for separators. */
+export const identifier = (name: string): Fragment =>
+  fragment.unsafe(`"${name.replaceAll('"', '""')}"`) as Fragment
+
 /**
  * When the server drops a prepared statement's plan (a migration changed a type), postgres.js 3.4.9 marks the statement
  * as `retried` and sends it again, and from then on gives each answer to the wrong statement: one user would get

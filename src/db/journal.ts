@@ -1,7 +1,7 @@
 import type { ClientSql } from './client.ts'
 import type { Database } from './database.ts'
 import { type Migration, migrations } from './migration-files.ts'
-import { findByName, type Neighbour } from './neighbours.ts'
+import { findByName, type Neighbour, withRows } from './neighbours.ts'
 import { JOURNAL_NAME, type Tables } from './tables.ts'
 
 const JOURNAL_NAMES = [JOURNAL_NAME, `${JOURNAL_NAME}_pkey`]
@@ -29,6 +29,17 @@ export interface TableState {
   isTakenOver: boolean
 }
 
+/** Whether the journal is there, and not another program's table of its name. */
+const isJournalThere = async (sql: ClientSql, { schema }: Tables): Promise<boolean> => {
+  const columns = await sql`
+    select from pg_attribute
+      join pg_class on pg_class.oid = attrelid
+      join pg_namespace on pg_namespace.oid = relnamespace
+    where nspname = ${schema} and relname = ${JOURNAL_NAME} and relkind = 'r'
+      and attname in ('hash', 'name', 'applied_at') and not attisdropped`
+  return columns.length === 3
+}
+
 const hashesIn = async (sql: ClientSql, tables: Tables): Promise<string[]> => {
   const rows = await sql<{ hash: string }[]>`select hash from ${tables.journal}`
   return rows.map(({ hash }) => hash)
@@ -51,7 +62,7 @@ export const readTableState = async (sql: ClientSql, tables: Tables): Promise<Ta
   const found = await findByName(sql, tables.schema, names)
   const isThere = (name: string) => found.some((one) => one.name === name)
 
-  const hasJournal = found.some(({ name, kind }) => name === JOURNAL_NAME && kind === 'table')
+  const hasJournal = await isJournalThere(sql, tables)
   const isTakenOver = !hasJournal && firstMigration.makes.every(isThere) && (await isInDrizzleJournal(sql))
   const applied = hasJournal ? await hashesIn(sql, tables) : isTakenOver ? [firstMigration.hash] : []
 
@@ -60,7 +71,10 @@ export const readTableState = async (sql: ClientSql, tables: Tables): Promise<Ta
   const wanted = [...(hasJournal ? [] : JOURNAL_NAMES), ...pending.flatMap(({ makes }) => makes)]
   return {
     pending,
-    taken: found.filter(({ name }) => wanted.includes(name) && !own.includes(name)),
+    taken: await withRows(
+      sql,
+      found.filter(({ name }) => wanted.includes(name) && !own.includes(name)),
+    ),
     missing: hasJournal ? await missingTables(sql, tables, applied) : [],
     isTakenOver,
   }

@@ -77,9 +77,9 @@ export const migrate = async (sql: ClientSql, tables: Tables): Promise<Migration
     for (const statement of migration.statements) await sql.unsafe(statement)
     await record(sql, tables, migration)
   }
-  const unread = isFirst ? await findUnreadTasks(sql) : []
   await sql`commit`
-  return { made: pending, unread }
+  // After the end: what cannot be read of another program must not undo this.
+  return { made: pending, unread: isFirst ? await findUnreadTasks(sql) : [] }
 }
 
 const createSchema = async (sql: ClientSql, { schema }: Tables): Promise<void> => {

@@ -1,4 +1,5 @@
-import { type ClientSql, fragment } from './client.ts'
+import { type ClientSql, identifier } from './client.ts'
+import { isServerError } from './sqlstate.ts'
 
 /** A relation or type in a schema. `rows` is `null` for one that has none, or none that this role may read. */
 export interface Neighbour {
@@ -23,30 +24,45 @@ const KINDS: Record<string, string> = {
 
 const TABLES = ['table', 'partitioned table', 'foreign table']
 
+/** The rows of a foreign table are on another server, which may be slow, or gone. */
+const COUNTED = ['table', 'partitioned table']
+
 /** Rows are counted up to this number. */
 const COUNT_UP_TO = 1_000_000
 
-interface Found {
+/** A {@link Neighbour} before its rows are counted. */
+export interface Found {
   schema: string
   name: string
   kind: string
   readable: boolean
 }
 
-const withRows = async (sql: ClientSql, { schema, name, kind, readable }: Found): Promise<Neighbour> => {
-  if (!TABLES.includes(kind) || !readable) return { schema, name, kind, rows: null }
-  const [{ rows }] = await sql<[{ rows: number }]>`
-    select count(*) as rows
-    from (select from ${fragment(schema)}.${fragment(name)} limit ${COUNT_UP_TO}) as counted`
-  return { schema, name, kind, rows }
+const countRows = async (sql: ClientSql, { schema, name, kind, readable }: Found): Promise<Neighbour> => {
+  const uncounted = { schema, name, kind, rows: null }
+  if (!COUNTED.includes(kind) || !readable) return uncounted
+  try {
+    const [{ rows }] = await sql<[{ rows: number }]>`
+      select count(*) as rows
+      from (select from ${identifier(schema)}.${identifier(name)} limit ${COUNT_UP_TO}) as counted`
+    return { schema, name, kind, rows }
+  } catch (error) {
+    // A policy of another program's table can fail. The table is still worth naming.
+    if (isServerError(error)) return uncounted
+    throw error
+  }
 }
+
+/** Counts the rows of what was found. */
+export const withRows = (sql: ClientSql, found: Found[]): Promise<Neighbour[]> =>
+  Promise.all(found.map((one) => countRows(sql, one)))
 
 /** The relations and types of a schema with one of these names, tables first. */
 export const findByName = async (
   sql: ClientSql,
   schema: string,
   names: readonly string[],
-): Promise<Neighbour[]> => {
+): Promise<Found[]> => {
   const found = await sql<Found[]>`
     select nspname as schema, relname as name, relkind::text as kind,
       has_schema_privilege(relnamespace, 'usage') and has_table_privilege(pg_class.oid, 'select') as readable
@@ -59,8 +75,7 @@ export const findByName = async (
     order by 2`
   const described = found.map((one) => ({ ...one, kind: KINDS[one.kind] ?? 'relation' }))
   const rank = ({ kind }: Found) => (TABLES.includes(kind) ? 0 : 1)
-  described.sort((one, other) => rank(one) - rank(other))
-  return Promise.all(described.map((one) => withRows(sql, one)))
+  return described.sort((one, other) => rank(one) - rank(other))
 }
 
 /**
@@ -70,7 +85,7 @@ export const findUnreadTasks = async (sql: ClientSql): Promise<Neighbour[]> => {
   const found = await sql<Found[]>`
     select nspname as schema, relname as name, relkind::text as kind, true as readable
     from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-    where relname in ('task', 'tasks', 'todo', 'todos') and relkind in ('r', 'p')
+    where lower(relname) in ('task', 'tasks', 'todo', 'todos') and relkind in ('r', 'p')
       and nspname !~ '^pg_' and nspname <> 'information_schema'
       and has_schema_privilege(relnamespace, 'usage') and has_table_privilege(pg_class.oid, 'select')
       and exists (select from pg_attribute where attrelid = pg_class.oid and attname = 'title')
@@ -80,7 +95,10 @@ export const findUnreadTasks = async (sql: ClientSql): Promise<Neighbour[]> => {
         select from pg_class as journal
         where journal.relnamespace = pg_class.relnamespace and journal.relname = 'todo_backend_migrations'))
     order by 1, 2`
-  const tables = await Promise.all(found.map((one) => withRows(sql, { ...one, kind: 'table' })))
+  const tables = await withRows(
+    sql,
+    found.map((one) => ({ ...one, kind: 'table' })),
+  )
   return tables.filter(({ rows }) => rows !== 0)
 }
 

@@ -92,6 +92,11 @@ describeServer('beside other programs', () => {
     ],
     ["a shop's users", SHOP, ['table users (1 row)']],
     [
+      "a table of the journal's name",
+      'create table todo_backend_migrations (id serial primary key, hash text)',
+      ['table todo_backend_migrations (0 rows)', 'index todo_backend_migrations_pkey'],
+    ],
+    [
       'a type, a sequence, a view and an index',
       OTHER_KINDS,
       ['type tasks', 'index tasks_by_status', 'sequence tasks_id_seq', 'view users'],
@@ -179,6 +184,46 @@ describeServer('beside other programs', () => {
       await using again = await startService({ DATABASE_URL: url, BETTER_AUTH_SECRET: SECRET })
       await again.ready()
       expect(warningsOf(again)).toEqual([])
+    },
+    PATIENCE_MS,
+  )
+
+  test.each([
+    [
+      'in a schema with a dot in its name',
+      'create schema "a.b"; set search_path = "a.b"',
+      'task (1 row)',
+      '',
+    ],
+    [
+      'whose rows cannot be counted',
+      "create function fails() returns boolean language plpgsql as $$ begin raise exception 'no'; end $$",
+      'task in schema public',
+      `alter table task enable row level security; alter table task force row level security;
+       create policy never on task using (fails())`,
+    ],
+  ])(
+    'the tasks of another backend do not keep it from starting: %s',
+    async (_, before, warning, after) => {
+      const { url } = await databaseWith(
+        `${before}; create table task (title text, "userId" text); insert into task values ('x', 'ada'); ${after}`,
+      )
+      expect(await worksIn(url)).toEqual([expect.stringContaining(`table ${warning}`)])
+    },
+    PATIENCE_MS,
+  )
+
+  test(
+    'a foreign table in its place is named, although its server cannot be reached',
+    async () => {
+      const { url, name } = await databaseWith('')
+      await server.psql(
+        `create extension postgres_fdw; create server gone foreign data wrapper postgres_fdw options (port '1');
+         create user mapping for todo server gone; create foreign table tasks (id int) server gone;
+         grant select on tasks to todo`,
+        name,
+      )
+      expect(await refusedStart(url)).toMatch(/\n +foreign table tasks\n/)
     },
     PATIENCE_MS,
   )
