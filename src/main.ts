@@ -56,7 +56,8 @@ const commands: Record<string, Command> = {
   },
   health: {
     async run() {
-      return (await (await import('./commands/health.ts')).isAlive(loadListenAddress())) ? 0 : 1
+      await (await import('./commands/health.ts')).askHealth(loadListenAddress())
+      return 0
     },
   },
   token: {

@@ -53,7 +53,7 @@ const findColumn = (table: Table, names: string[], kinds: ColumnKind[]): Column 
     .map((name) => table.columns.find((column) => plain(column.name) === name && kinds.includes(column.kind)))
     .find((column) => column !== undefined)
 
-const CREATED = ['createdat', 'created', 'createdon', 'datecreated', 'insertedat']
+const CREATED = ['createdat', 'created', 'createdon', 'datecreated', 'insertedat', 'datejoined']
 const UPDATED = ['updatedat', 'updated', 'updatedon', 'dateupdated', 'modifiedat', 'modified', 'lastmodified']
 const DELETED = ['deletedat', 'deleted', 'isdeleted', 'deletedon']
 const OWNER = [
@@ -64,18 +64,43 @@ const OWNER = [
   'authorid',
   'author',
   'creatorid',
+  'creator',
   'createdby',
   'accountid',
+  'username',
+  'useremail',
+  'owneremail',
 ]
 const COMPLETED = ['completed', 'iscompleted', 'complete', 'iscomplete', 'done', 'isdone']
 const PASSWORD = ['passwordhash', 'hashedpassword', 'password', 'encryptedpassword']
 
-/** The tables of a name that the command line gave. */
+/** @throws {TransferError} when this user may not read the table: without it something would be lost, unnoticed */
+const readable = (table: Table): Table => {
+  if (table.isReadable) return table
+  throw new TransferError(
+    `Table ${tableName(table)} of the source may not be read: grant select on it (and usage on schema ${table.schema}) to ` +
+      'the user that the URL of the source names.',
+  )
+}
+
+/** Those that may be read; where there are none, the others, so that one of them is asked for. */
+const preferReadable = (tables: Table[]): Table[] => {
+  const found = tables.filter(({ isReadable }) => isReadable)
+  return found.length > 0 ? found : tables
+}
+
+const FIELDS = ['title', 'description', 'status', 'email', ...CREATED, ...UPDATED, ...COMPLETED, ...PASSWORD]
+
+/** Whether a column is called like a field that there is here: it is left behind for another reason. */
+export const isFieldName = (name: string): boolean => FIELDS.includes(plain(name))
+
+/** The table of a name that the command line gave, in quotes or without. */
 const named = (tables: Table[], text: string, option: string): Table => {
-  const found = tables.filter((table) => tableName(table) === text || table.name === text)
-  const exact = found.filter((table) => tableName(table) === text)
-  const [table, other] = exact.length > 0 ? exact : found
-  if (!table) throw new TransferError(`--${option}: the source has no table ${text} that may be read`)
+  const texts = [text, text.replaceAll('"', '')]
+  const exact = tables.filter((table) => texts.includes(tableName(table)))
+  const found = exact.length > 0 ? exact : tables.filter(({ name }) => texts.includes(name))
+  const [table, other] = found
+  if (!table) throw new TransferError(`--${option}: the source has no table ${text}`)
   if (other)
     throw new TransferError(
       `--${option}: there is more than one ${text}: ${found.map(tableName).join(', ')}. Say which, with its schema.`,
@@ -85,7 +110,7 @@ const named = (tables: Table[], text: string, option: string): Table => {
 
 const chooseTasks = (tables: Table[], { tasks }: MappingOptions): Table => {
   if (tasks !== undefined) return named(tables, tasks, 'tasks')
-  const found = tables.filter(({ name }) => name === 'task' || name === 'tasks')
+  const found = preferReadable(tables.filter(({ name }) => name === 'task' || name === 'tasks'))
   const [table, other] = found
   if (table && !other) return table
   if (other)
@@ -114,7 +139,7 @@ const chooseUsers = (tables: Table[], tasks: Table, { users }: MappingOptions): 
   const owner = ownerColumns(tasks)[0]?.references
   const referenced = tables.find(({ schema, name }) => schema === owner?.schema && name === owner.table)
   if (referenced) return referenced
-  const all = tables.filter(({ name }) => name === 'user' || name === 'users')
+  const all = preferReadable(tables.filter(({ name }) => name === 'user' || name === 'users'))
   const beside = all.filter(({ schema }) => schema === tasks.schema)
   const [table, other] = beside.length > 0 ? beside : all
   if (other)
@@ -183,6 +208,12 @@ const readTaskColumns = (table: Table, users: Table | undefined): TaskColumns =>
   return { id, isIdKept: id.kind === 'integer', owner, title, ...optional }
 }
 
+/** `user_email` is the `email` of a user, `username` the `username`, `user_id` the `user_id` or `id`. */
+const isNamedFor = (owner: Column, column: string): boolean => {
+  const [whole, part] = [plain(owner.name), plain(owner.name).replace(/^(user|owner)/, '')]
+  return whole !== part && [whole, part].includes(plain(column))
+}
+
 const readUserColumns = (table: Table, owner: Column, { userId }: MappingOptions): UserColumns => {
   const { references } = owner
   const isReferenced = references?.schema === table.schema && references.table === table.name
@@ -197,8 +228,9 @@ const readUserColumns = (table: Table, owner: Column, { userId }: MappingOptions
   if (!id)
     throw missing(table, ['users', 'id; name the column that is the subject of their tokens with --user-id'])
   // Without a foreign key, an owner that cannot be the number of a user may be what tokens say.
+  const sameName = table.columns.find(({ name, kind }) => kind === owner.kind && isNamedFor(owner, name))
   const isNumbered = primary?.kind === 'integer' && owner.kind !== 'integer' && id.kind !== 'integer'
-  const key = referenced ?? (isNumbered ? id : (primary ?? id))
+  const key = referenced ?? sameName ?? (isNumbered ? id : (primary ?? id))
   return {
     key,
     id,
@@ -232,8 +264,9 @@ const findKeys = (tables: Table[], tasks: Table): Table | undefined =>
  * @throws {TransferError} when that is not clear, or something is missing that no task can be without
  */
 export const decideMapping = (tables: Table[], options: MappingOptions): Mapping => {
-  const tasks = chooseTasks(tables, options)
-  const users = chooseUsers(tables, tasks, options)
+  const tasks = readable(chooseTasks(tables, options))
+  const chosen = chooseUsers(tables, tasks, options)
+  const users = chosen && readable(chosen)
   const columns = readTaskColumns(tasks, users)
   const keys = findKeys(tables, tasks)
   if (!users && options.userId !== undefined)

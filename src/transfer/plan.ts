@@ -1,4 +1,4 @@
-import type { Mapping } from './mapping.ts'
+import { isFieldName, type Mapping } from './mapping.ts'
 import type { Scan } from './scan.ts'
 import { type Column, type Table, tableName } from './tables.ts'
 import { countOf, formatCount } from './tally.ts'
@@ -19,10 +19,18 @@ const timeNote = (column: Column | undefined, absent: string): string => {
   return column.type.includes('with time zone') ? '' : ', read as UTC'
 }
 
-const leftBehindLine = (columns: Column[]): string[] =>
-  columns.length > 0
-    ? [`  left behind, because there is no such field here: ${columns.map(({ name }) => name).join(', ')}`]
-    : []
+const leftBehindLines = (columns: Column[]): string[] => {
+  const unknown = columns.filter(({ name }) => !isFieldName(name)).map(({ name }) => name)
+  const unread = columns.filter(({ name }) => isFieldName(name)).map(({ name, type }) => `${name} (${type})`)
+  return [
+    ...(unknown.length > 0
+      ? [`  left behind, because there is no such field here: ${unknown.join(', ')}`]
+      : []),
+    ...(unread.length > 0
+      ? [`  left behind, because another column is read, or none of this type: ${unread.join(', ')}`]
+      : []),
+  ]
+}
 
 const skippedLine = (count: number, deleted: Column | undefined): string[] =>
   deleted ? [`  skipped: ${formatCount(count)} marked as deleted by ${deleted.name}`] : []
@@ -45,7 +53,7 @@ const usersPart = ({ users, tasks }: Mapping, scan: Scan): string[] => {
       ],
       ['created_at', from(columns.createdAt, timeNote(columns.createdAt, 'the time of the import'))],
     ]),
-    ...leftBehindLine(users.leftBehind),
+    ...leftBehindLines(users.leftBehind),
     ...skippedLine(scan.deletedUsers, columns.deleted),
     ...(scan.takenOver > 0
       ? [`  in the target already, without tasks, and taken over: ${formatCount(scan.takenOver)}`]
@@ -69,7 +77,7 @@ const tasksPart = ({ tasks: { table, columns, leftBehind }, users }: Mapping, sc
     ['created_at', from(columns.createdAt, timeNote(columns.createdAt, 'the time of the import'))],
     ['updated_at', from(columns.updatedAt, timeNote(columns.updatedAt, 'that of creation'))],
   ]),
-  ...leftBehindLine(leftBehind),
+  ...leftBehindLines(leftBehind),
   ...skippedLine(scan.deletedTasks, columns.deleted ?? users?.columns.deleted),
 ]
 

@@ -1,5 +1,5 @@
 import type { Row } from 'postgres'
-import { type ClientSql, type Fragment, fragment } from '../db/client.ts'
+import { type ClientSql, type Fragment, fragment, identifier as name } from '../db/client.ts'
 import type { Mapping } from './mapping.ts'
 import type { SourceTask, SourceUser } from './rows.ts'
 import type { Column, Table } from './tables.ts'
@@ -7,12 +7,12 @@ import type { Column, Table } from './tables.ts'
 /** How many rows are in memory at once. */
 const BATCH = 500
 
-/** A name as it is, dots included, which the driver's own way would take for separators. */
-const name = (text: string): Fragment => fragment.unsafe(`"${text.replaceAll('"', '""')}"`) as Fragment
-
 const tableOf = ({ schema, name: table }: Table) => fragment`${name(schema)}.${name(table)}`
 
 const missing = fragment`null::text`
+
+/** What emails are trimmed of, as far as it is ASCII. */
+const WHITE_SPACE = ' \t\n\v\f\r'
 
 const textOf = (alias: string, column: Column | undefined) =>
   column ? fragment`${name(alias)}.${name(column.name)}::text` : missing
@@ -25,9 +25,10 @@ const timeOf = (alias: string, column: Column | undefined) =>
 const isDeleted = (alias: string, column: Column | undefined) => {
   if (!column) return fragment`false`
   const value = fragment`${name(alias)}.${name(column.name)}`
-  return column.kind === 'time'
-    ? fragment`${value} is not null`
-    : fragment`coalesce(${value}::int <> 0, false)`
+  if (column.kind === 'time') return fragment`${value} is not null`
+  return column.kind === 'boolean'
+    ? fragment`coalesce(${value}, false)`
+    : fragment`coalesce(${value} <> 0, false)`
 }
 
 /** The users, those marked as deleted included. */
@@ -127,7 +128,9 @@ export const createReader = (sql: ClientSql, mapping: Mapping) => ({
           )
         : Promise.resolve([])
     return {
-      emails: await ofUsers(fragment`lower(btrim(${textOf('u', users?.columns.email)}) collate "C")`),
+      emails: await ofUsers(
+        fragment`lower(btrim(${textOf('u', users?.columns.email)}, ${WHITE_SPACE}) collate "C")`,
+      ),
       ids: await ofUsers(textOf('u', users?.columns.id)),
       keys: await ofUsers(textOf('u', users?.columns.key)),
       taskIds:

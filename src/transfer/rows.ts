@@ -202,11 +202,12 @@ export const readTask = (
   }
 }
 
-const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/
+/** A hash, and what Spring and Django put in front of it. */
+const BCRYPT = /^(?:\{bcrypt\}|bcrypt\$)?(\$2[aby]\$\d\d\$[./A-Za-z0-9]{53})$/
 
 /** What made a hash, as far as it says so: `argon2`. */
 const hashName = (hash: string): string =>
-  /^\$?(argon2|scrypt|pbkdf2|sha\d+|bcrypt)/i.exec(hash)?.[1] ?? 'another kind'
+  /^\$?(argon2|scrypt|pbkdf2|sha\d+|md5|bcrypt[-_]sha256)/i.exec(hash)?.[1] ?? 'another kind'
 
 /** A user as it is to be stored, or `undefined` when it cannot be, which is among the problems then. */
 export const readUser = (
@@ -224,17 +225,18 @@ export const readUser = (
     return undefined
   }
   const hash = row.password_hash || null
-  const isKept = hash !== null && BCRYPT.test(hash)
-  if (hash !== null && !isKept)
+  const kept = hash === null ? null : (BCRYPT.exec(hash)?.[1] ?? null)
+  if (hash !== null && kept === null)
     changes.add(
       `password hashes left behind, because they are not bcrypt but ${hashName(hash)}; their users cannot log in by password`,
       name,
     )
-  if (row.is_inactive && isKept) changes.add('users who are not active there, and can log in here', name)
+  if (row.is_inactive && kept !== null)
+    changes.add('users who are not active there, and can log in here', name)
   return {
     id: row.id,
     email: row.email?.trim() || null,
-    password_hash: isKept ? hash : null,
+    password_hash: kept,
     created_at: row.created_at,
   }
 }

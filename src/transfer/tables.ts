@@ -16,6 +16,7 @@ export interface Table {
   schema: string
   name: string
   columns: Column[]
+  isReadable: boolean
   /** The column that is the primary key by itself. */
   key?: string
 }
@@ -30,6 +31,7 @@ interface Row {
   type: string
   base: string
   category: string
+  is_readable: boolean
   is_key: boolean
   references: Column['references'] | null
 }
@@ -45,11 +47,12 @@ const kindOf = ({ base, category }: Row): ColumnKind => {
   return category === 'B' ? 'boolean' : 'other'
 }
 
-/** All tables and views that this user may read, but for PostgreSQL's own. */
+/** All tables and views, but for PostgreSQL's own. */
 export const readTables = async (sql: ClientSql): Promise<Table[]> => {
   const rows = await sql<Row[]>`
     select nspname as schema, relname as table, attname as name, format_type(atttypid, atttypmod) as type,
       format_type(coalesce(nullif(typbasetype, 0), atttypid), null) as base, typcategory::text as category,
+      has_schema_privilege(relnamespace, 'usage') and has_table_privilege(pg_class.oid, 'select') as is_readable,
       exists (
         select from pg_constraint where conrelid = pg_class.oid and contype = 'p' and conkey = array[attnum]
       ) as is_key,
@@ -68,13 +71,17 @@ export const readTables = async (sql: ClientSql): Promise<Table[]> => {
       join pg_type on pg_type.oid = atttypid
     where relkind in ('r', 'p', 'v', 'm', 'f') and not relispartition
       and nspname !~ '^pg_' and nspname <> 'information_schema'
-      and has_schema_privilege(relnamespace, 'usage') and has_table_privilege(pg_class.oid, 'select')
     order by nspname, relname, attnum`
 
   const tables = new Map<string, Table>()
   for (const row of rows) {
     const id = JSON.stringify([row.schema, row.table])
-    const table = tables.get(id) ?? { schema: row.schema, name: row.table, columns: [] }
+    const table = tables.get(id) ?? {
+      schema: row.schema,
+      name: row.table,
+      columns: [],
+      isReadable: row.is_readable,
+    }
     tables.set(id, table)
     const { name, type, references } = row
     table.columns.push({ name, type, kind: kindOf(row), ...(references && { references }) })

@@ -79,7 +79,10 @@ describe('health', () => {
   })
 
   test('says when it is not healthy, and when PORT is none', async () => {
-    expect((await runWith(['health'], { ...BROKEN, PORT: '1' })).exitCode).toBe(1)
+    const unhealthy = await runWith(['health'], { ...BROKEN, PORT: '1' })
+    expect(unhealthy).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(unhealthy.stderr).toContain('no healthy service')
+    expect(unhealthy.stderr).toContain('http://127.0.0.1:1/health')
     const { exitCode, stderr } = await runWith(['health'], { PORT: 'none' })
     expect(exitCode).toBe(1)
     expect(stderr).toContain('PORT must be a whole number')

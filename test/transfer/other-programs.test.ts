@@ -121,6 +121,47 @@ const cases: Record<string, Case> = {
     ],
     canLogin: false,
   },
+  'quoted names, a numbered status beside the completion, a time of deletion in milliseconds': {
+    sql: `
+      create table "User" (id serial primary key, email text, password text);
+      create table "Task" (id serial primary key, title text not null, status int, "isCompleted" boolean not null, "userId" int references "User", "deletedAt" bigint);
+      insert into "User" (email, password) values ('ada@example.com', '{bcrypt}${bcrypt}');
+      insert into "Task" (title, status, "isCompleted", "userId", "deletedAt") values ('a', 1, true, 1, null), ('b', 1, false, 1, null), ('gone', 1, true, 1, 1768082528700)`,
+    args: ['--tasks', '"Task"'],
+    user: '1',
+    titles: ['a', 'b'],
+    statuses: [COMPLETED, PENDING],
+    created: '',
+    says: ['because another column is read, or none of this type: status (integer)', '1 marked as deleted'],
+    canLogin: true,
+  },
+  'owners by their name, without a foreign key': {
+    sql: `
+      create table users (id serial primary key, username text unique, email text, hashed_password text);
+      create table tasks (id serial primary key, title text, username text, done boolean);
+      insert into users (username, email, hashed_password) values ('ada', 'ada@example.com', '${bcrypt}');
+      insert into tasks (title, username) values ('a', 'ada'), ('b', 'ada')`,
+    args: ['--user-id', 'username'],
+    user: 'ada',
+    titles: ['a', 'b'],
+    statuses: [PENDING, PENDING],
+    created: '',
+    says: ['username (text), a user by username'],
+    canLogin: true,
+  },
+  'owners by their email, without a foreign key, whose number is the subject': {
+    sql: `
+      create table users (id serial primary key, email text, hashed_password text);
+      create table tasks (id serial primary key, title text, owner_email text, completed boolean);
+      insert into users (email, hashed_password) values ('ada@example.com', '${bcrypt}');
+      insert into tasks (title, owner_email, completed) values ('a', 'ada@example.com', true), ('b', 'ada@example.com', false)`,
+    user: '1',
+    titles: ['a', 'b'],
+    statuses: [COMPLETED, PENDING],
+    created: '',
+    says: ['owner_email (text), a user by email'],
+    canLogin: true,
+  },
 }
 
 let transfer: Transfer

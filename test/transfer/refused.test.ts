@@ -72,6 +72,11 @@ const refused: [title: string, sql: string, says: string[], args?: string[]][] =
     ['tasks with an id that is not from 1 to 9007199254740990: 4'],
   ],
   ['an id twice', `${TASKS} insert into tasks (id) values (3), (3)`, ['ids of more than one task: 1 ("3")']],
+  [
+    'emails equal but for white space',
+    `${TASKS} insert into users (id, email) values ('v', E'\\tu@example.com ')`,
+    ['emails of more than one user, but for case: 1 ("u@example.com")'],
+  ],
   ['a user twice', `${TASKS} insert into users (id) values ('u')`, ['ids of more than one user: 1 ("u")']],
   [
     'times out of range',
@@ -159,6 +164,23 @@ describe('a source is refused', () => {
       })
       expect(exitCode).toBe(1)
       expect(stderr).toContain('tasks with text that is broken (no UTF-8, or a NUL character): 1 (task 3)')
+      expect(await contentOf(transfer, target)).toBe(before)
+    },
+    PATIENCE_MS,
+  )
+
+  test.each([
+    ['tasks', TASKS],
+    ['users', TASKS],
+    ['users', 'create table users (id text primary key); create table tasks (user_id text references users)'],
+  ])(
+    'whose table of %s may not be read, which is not taken for none',
+    async (table, sql) => {
+      const source = await transfer.source(sql)
+      await transfer.server.psql(`alter table ${table} owner to postgres`, new URL(source).pathname.slice(1))
+      const { exitCode, stderr } = await transfer.run(['import', source, '--apply'], { DATABASE_URL: target })
+      expect(exitCode).toBe(1)
+      expect(stderr).toContain(`Table public.${table} of the source may not be read: grant select on it`)
       expect(await contentOf(transfer, target)).toBe(before)
     },
     PATIENCE_MS,
