@@ -49,8 +49,7 @@ const hashesIn = async (sql: ClientSql, tables: Tables): Promise<string[]> => {
 const isInDrizzleJournal = async (sql: ClientSql): Promise<boolean> => {
   const [journal] = await sql`
     select from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-    where nspname = 'drizzle' and relname = '__drizzle_migrations'
-      and has_schema_privilege(relnamespace, 'usage') and has_table_privilege(pg_class.oid, 'select')`
+    where nspname = 'drizzle' and relname = '__drizzle_migrations'`
   if (!journal) return false
   const [own] = await sql`select from drizzle.__drizzle_migrations where hash = ${firstMigration.hash}`
   return own !== undefined

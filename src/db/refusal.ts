@@ -41,6 +41,11 @@ const grantsFor = (error: unknown, { user, schema, migrateOnStart }: Refused): s
     const isConnect = error instanceof Error && 'detail' in error && /\bCONNECT\b/.test(String(error.detail))
     return [`grant ${isConnect ? 'connect' : 'create'} on database ${quote(name)} to ${quote(user)}`]
   }
+  if (kind && ['drizzle', '__drizzle_migrations'].includes(name))
+    return [
+      `grant usage on schema drizzle to ${quote(user)}`,
+      `grant select on drizzle.__drizzle_migrations to ${quote(user)}`,
+    ]
   const privileges = migrateOnStart ? 'usage, create' : 'usage'
   const onSchema = `grant ${privileges} on schema ${quote(kind === 'schema' ? name : schema)} to ${quote(user)}`
   if (kind === 'schema') return [onSchema]

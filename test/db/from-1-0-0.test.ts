@@ -156,4 +156,26 @@ describe.if(findPostgres() !== null)('a database of version 1.0.0', () => {
     },
     PATIENCE_MS,
   )
+
+  test(
+    "whose role may not read drizzle's journal is told of the grants, and changes over with them",
+    async () => {
+      const { url, name } = await databaseOf100()
+      await server.psql(
+        'alter schema drizzle owner to postgres; alter table drizzle.__drizzle_migrations owner to postgres',
+        name,
+      )
+      const prepare = () =>
+        prepareDatabase(databaseSource(loadConfig({ DATABASE_URL: url }), log), { migrateOnStart: true, log })
+      const error = await prepare().catch((error) => error)
+      const grants =
+        'grant usage on schema drizzle to "todo"; grant select on drizzle.__drizzle_migrations to "todo";'
+      expect(error).toBeInstanceOf(DatabaseStartError)
+      expect(error.message).toContain('permission denied for schema drizzle')
+      expect(error.message).toContain(grants)
+      await server.psql(grants, name)
+      expect(await prepare()).toBe(true)
+    },
+    PATIENCE_MS,
+  )
 })
