@@ -10,7 +10,7 @@ import {
   openTarget,
   prepareTransaction,
 } from '../transfer/connection.ts'
-import { copyAll } from '../transfer/copy.ts'
+import { checkIdentity, copyAll } from '../transfer/copy.ts'
 import { decideMapping, type Mapping, type MappingOptions } from '../transfer/mapping.ts'
 import { describePlan } from '../transfer/plan.ts'
 import { createProgress, type Progress } from '../transfer/progress.ts'
@@ -70,6 +70,7 @@ let isCommitting = false
 
 const run = async (source: End, target: End, config: Config, options: ImportOptions): Promise<number> => {
   const tables = tablesIn(config.databaseSchema)
+  await checkIdentity(target.sql, tables)
   await source.sql`begin isolation level repeatable read, read only`
   await prepareTransaction(source.sql)
   const mapping = decideMapping(await readForeignTables(source.sql, target.sql, tables), options)

@@ -66,6 +66,23 @@ const storeKeys = (sql: ClientSql, tables: Tables, keys: SourceKey[]) => sql`
   on conflict (user_id, key) do update set
     fingerprint = excluded.fingerprint, task_id = excluded.task_id, created_at = excluded.created_at`
 
+/**
+ * Looks whether this role may put the identity above the ids that are copied, which serving does not take: better
+ * before all is read than after.
+ *
+ * @throws {TransferError} when it may not
+ */
+export const checkIdentity = async (sql: ClientSql, { schema }: Tables): Promise<void> => {
+  const [denied] = await sql<{ grant: string }[]>`
+    select format('grant select, update on sequence %s to %I;', name, current_user) as grant
+    from format('%I.tasks_id_seq', ${schema}::text) as name
+    where not (has_sequence_privilege(name, 'select') and has_sequence_privilege(name, 'update'))`
+  if (denied)
+    throw new TransferError(
+      `Nothing was stored: permission denied for sequence tasks_id_seq of the target (42501): what helps: ${denied.grant}`,
+    )
+}
+
 /** The last id that was given to a task. */
 const readLastId = async (sql: ClientSql, tables: Tables): Promise<number> => {
   const [sequence] = await sql<[{ last: number }]>`

@@ -271,4 +271,27 @@ describe('a target is refused', () => {
     },
     PATIENCE_MS,
   )
+
+  test(
+    'whose role may not raise the ids, before anything is read, with the grant that helps',
+    async () => {
+      const source = await transfer.source(`${TASKS} insert into tasks (id) values (3)`)
+      const url = await transfer.target()
+      const name = new URL(url).pathname.slice(1)
+      await transfer.server.psql(
+        `create role "Writer" login password 'only-for-tests'; grant usage on schema public to "Writer";
+         grant select, insert, update, delete on all tables in schema public to "Writer"`,
+        name,
+      )
+      const env = { DATABASE_URL: url.replace('//todo:', '//Writer:') }
+      const { exitCode, stdout, stderr } = await transfer.run(['import', source, '--apply'], env)
+      const grant = 'grant select, update on sequence public.tasks_id_seq to "Writer";'
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+      expect(stderr).toContain('permission denied for sequence tasks_id_seq')
+      expect(stderr).toContain(grant)
+      await transfer.server.psql(grant, name)
+      expect((await transfer.run(['import', source, '--apply'], env)).exitCode).toBe(0)
+    },
+    PATIENCE_MS,
+  )
 })
