@@ -175,11 +175,12 @@ const readStatus = (body: TaskUpdate & { updated_at?: unknown }): TaskChange['st
 /**
  * Reads a body that changes a task, and checks what its schema cannot.
  *
+ * @param known what is known to be wrong with it, told with the rest
  * @throws {AppError} `invalid_request`
  */
-export const readTaskChange = (body: TaskUpdate): TaskChange => {
+export const readTaskChange = (body: TaskUpdate, known: readonly FieldError[] = []): TaskChange => {
   const change: TaskChange = {}
-  const errors: FieldError[] = []
+  const errors = [...known]
   if (body.title !== undefined) {
     change.title = body.title.trim()
     errors.push(...titleErrors(change.title))
@@ -216,8 +217,7 @@ export const readTaskPatch = (body: TaskUpdate): TaskChange => {
  * @throws {AppError} `invalid_request`
  */
 export const readNewTask = (body: TaskCreate): NewTask => {
-  if (isDisagreement(body)) refuse([DISAGREEMENT])
-  const { title = '', description = null } = readTaskChange(body)
+  const { title = '', description = null } = readTaskChange(body, isDisagreement(body) ? [DISAGREEMENT] : [])
   return { title, description, status: body.status ?? (body.completed ? 'completed' : 'pending') }
 }
 

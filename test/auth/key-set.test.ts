@@ -184,6 +184,19 @@ describe('a key that cannot be used', () => {
     }
   })
 
+  test('does no harm to tokens of the secret that come next', async () => {
+    const point = {
+      x: Buffer.alloc(32, 1).toString('base64url'),
+      y: Buffer.alloc(32, 2).toString('base64url'),
+    }
+    await using issuer = await startIssuer([first])
+    issuer.answer = () =>
+      Response.json({ keys: [{ kty: 'EC', crv: 'P-256', kid: 'off the curve', ...point }, ...issuer.keys] })
+    const { present, claims, token } = authentication({ jwksUrl: issuer.url })
+    expect(await present(await first.sign(claims()))).toMatchObject(letPast('alice'))
+    expect(await present(token())).toMatchObject(letPast('alice'))
+  })
+
   test('verifies nothing, also by its kid', async () => {
     await using issuer = await startIssuer([first])
     issuer.keys.push(...(strange as never[]))
