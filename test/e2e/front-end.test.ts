@@ -69,7 +69,8 @@ test('an account is made, left and come back to; a wrong password and a taken ad
 test('the first list comes with the page, and no token stays in the page or in storage', async () => {
   const dora = await newcomer('dora')
   await dora.add('Sweep the stairs')
-  await eventually(() => dora.box('Sweep the stairs').count(), 1)
+  await eventually(() => dora.answers.some(({ method }) => method === 'POST'), true)
+  await dora.page.waitForLoadState('networkidle')
   const { length } = dora.answers
   await dora.page.reload()
   await dora.sees('Sweep the stairs')
