@@ -68,8 +68,13 @@ const toReply = (
 /** So many of the longest tasks are read as they are: not much more than makes a page. */
 const FEW = 32
 
-/** How many users are remembered to be in the database: about 5 MB. */
-const KNOWN_USERS = 50_000
+/** How many users something is remembered of: about 5 MB. */
+const MAX_REMEMBERED = 50_000
+
+const remember = (users: Set<string>, userId: string) => {
+  if (users.size >= MAX_REMEMBERED) users.clear()
+  users.add(userId)
+}
 
 /**
  * The statements stay within what an engine takes that distributes `tasks` and `idempotency_keys` by `user_id`
@@ -144,6 +149,26 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
   }
 
   const known = new Set<string>()
+  const haveMany = new Set<string>()
+
+  /**
+   * Reads a page, with one task more than asked for when there are more. Most users have few tasks, and those are read
+   * as they are: to look for the end of the page would take the database a third longer.
+   */
+  const readPage = async (
+    userId: string,
+    most: number,
+    scan: (sql: ClientSql, most: number) => ReturnType<Statement<Row[]>>,
+  ) => {
+    const read = (statement: Statement<Row[]>) => run(statement, userId, weights.of(userId))
+    if (most <= FEW) return read((sql) => scan(sql, most))
+    if (!haveMany.has(userId)) {
+      const rows = await read((sql) => scan(sql, FEW))
+      if (rows.length < FEW) return rows
+      remember(haveMany, userId)
+    }
+    return read((sql) => endOfPage(sql, scan(sql, most)))
+  }
 
   /**
    * Runs a statement that needs the user to be in the database. One who is not known to be there is put there by
@@ -161,8 +186,7 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
       }
     const owner = fragment`owner as (insert into ${users} (id) values (${userId}) on conflict do nothing)`
     const [row] = await run((sql) => statement(sql, owner), userId)
-    if (known.size >= KNOWN_USERS) known.clear()
-    known.add(userId)
+    remember(known, userId)
     return row
   }
 
@@ -191,25 +215,23 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
       one(userId, (sql) => sql`select ${columns} from ${tasks} where user_id = ${userId} and id = ${id}`),
 
     async list(userId, { statuses, limit, after }) {
-      // One more than asked for tells that there are more.
       const place = after === undefined ? nothing : fragment`and id < ${after}`
-      const page = fragment`${newestFirst} limit ${limit + 1}`
-      const ofStatus = (sql: ClientSql, wanted: TaskStatus) =>
-        sql<Row[]>`select ${columns} from ${tasks}
-                   where user_id = ${userId} and status = ${wanted} ${place} ${page}`
       const [first, second, third] = statuses
-      const scan = (sql: ClientSql) => {
+      const scan = (sql: ClientSql, most: number) => {
+        const page = fragment`${newestFirst} limit ${most}`
+        const ofStatus = (wanted: TaskStatus) =>
+          sql<Row[]>`select ${columns} from ${tasks}
+                     where user_id = ${userId} and status = ${wanted} ${place} ${page}`
         // Asked for all the same: a database that cannot answer must not look like one without tasks.
         if (first === undefined)
           return sql<Row[]>`select ${columns} from ${tasks} where user_id = ${userId} limit 0`
-        if (second === undefined) return ofStatus(sql, first)
+        if (second === undefined) return ofStatus(first)
         if (third !== undefined)
           return sql<Row[]>`select ${columns} from ${tasks} where user_id = ${userId} ${place} ${page}`
         // Two scans of the index, merged: with "in" all of the user's tasks would have to be sorted.
-        return sql<Row[]>`(${ofStatus(sql, first)}) union all (${ofStatus(sql, second)}) ${page}`
+        return sql<Row[]>`(${ofStatus(first)}) union all (${ofStatus(second)}) ${page}`
       }
-      const statement = (sql: ClientSql) => (limit > FEW ? endOfPage(sql, scan(sql)) : scan(sql))
-      const rows = await run(statement, userId, weights.of(userId))
+      const rows = await readPage(userId, limit + 1, scan)
       const found = rows.map((row) => toReply(userId, row))
       const length = pageLength(found, limit)
       weights.note(userId, found)
