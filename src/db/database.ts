@@ -11,10 +11,10 @@ export interface Database {
   /** The names of the tables, for statements. */
   readonly tables: Tables
   /**
-   * Lets statements through; until then each is refused, because the service is still starting.
+   * Lets statements through. Until then they wait, and are refused when the start takes longer than a second.
    *
-   * @param isMigrated false when the tables may not be there yet, or may be another program's: then they are looked
-   *   at before each statement, until they are this service's own
+   * @param isMigrated false when the tables may not be there yet, or may be another program's: then those that wait
+   *   are refused, and the tables are looked at before each statement, until they are this service's own
    */
   open(isMigrated?: boolean): void
   /**
@@ -22,9 +22,9 @@ export interface Database {
    *
    * @param owner whose it is: where statements have to wait, owners take turns, and none may have them all
    * @param weight as how many ordinary ones it counts in what one owner may have running at once
-   * @throws {AppError} `unavailable` when the database cannot be reached, does not answer in time, or too many
-   *   statements wait for it, of all or of this owner's; `invalid_request` for values that PostgreSQL refuses.
-   *   Other errors of the database are thrown as they are.
+   * @throws {AppError} `unavailable` when the database cannot be reached, does not answer in time, is not open, or
+   *   too many statements wait for it, of all or of this owner's; `invalid_request` for values that PostgreSQL
+   *   refuses. Other errors of the database are thrown as they are.
    */
   run<T extends readonly Row[]>(statement: Statement<T>, owner?: string, weight?: number): Promise<T>
   stats(): DatabaseStats
@@ -55,24 +55,36 @@ export interface DatabaseOptions extends PoolOptions {
 /** Which part of that may be one owner's. */
 const PART_OF_ONE = 1 / 4
 
+/**
+ * How long a statement waits for `open`. A start takes a third of that, and a proxy that does not ask for readiness
+ * (nginx) sends requests as soon as the service listens.
+ */
+const START_MS = 1000
+
 interface Pending extends Job {
   expiresAt: number
 }
 
-/** Makes the database; it connects with the first statement. */
+const tablesMissing = () => unavailable('the tables are missing or out of date')
+
+/** Makes the database; when it is open, it connects with the first statement. */
 export const createDatabase = ({
   schema = 'public',
   timeoutMs,
   maxPending,
+  connect,
   ...options
 }: DatabaseOptions): Database => {
-  const pool = createPool(options)
+  const opened = Promise.withResolvers<void>()
+  const pool = createPool({ ...options, connect: () => opened.promise.then(connect) })
   const tables = tablesIn(schema)
   let isOpen = false
+  /** How long a statement that comes now may take. */
+  let limitMs = Math.min(timeoutMs, START_MS)
   let areTablesKnown = true
   let refused = 0
   let expired = 0
-  // All deadlines are of one length, so this is ordered by them, and one timer for the first serves all.
+  // Of two deadlines that of the earlier statement is first, so this is ordered by them, and one timer serves all.
   const pending: Pending[] = []
   const maxPendingOfOne = Math.max(1, maxPending * PART_OF_ONE)
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -85,8 +97,8 @@ export const createDatabase = ({
         timer = setTimeout(expireOverdue, job.expiresAt - now)
         return
       }
-      expired += 1
-      job.reject(unavailable('the database did not answer in time'))
+      if (isOpen) expired += 1
+      job.reject(unavailable(isOpen ? 'the database did not answer in time' : 'the service is starting'))
       pool.giveUp(job)
     }
   }
@@ -113,7 +125,7 @@ export const createDatabase = ({
         statement: statement as unknown as Statement,
         owner,
         weight,
-        expiresAt: performance.now() + timeoutMs,
+        expiresAt: performance.now() + limitMs,
         resolve(rows) {
           remove(pending, job)
           resolve(rows as T)
@@ -124,14 +136,14 @@ export const createDatabase = ({
         },
       }
       pending.push(job)
-      timer ??= setTimeout(expireOverdue, timeoutMs)
+      timer ??= setTimeout(expireOverdue, limitMs)
       pool.add(job)
     })
   }
 
   const lookAtTables = async (): Promise<void> => {
     areTablesKnown = await isMigrated((statement) => send(statement, undefined, 1), tables)
-    if (!areTablesKnown) throw unavailable('the tables are missing or out of date')
+    if (!areTablesKnown) throw tablesMissing()
   }
 
   return {
@@ -139,9 +151,16 @@ export const createDatabase = ({
     open(isMigrated = true) {
       areTablesKnown = isMigrated
       isOpen = true
+      for (const job of [...pending]) {
+        job.expiresAt += timeoutMs - limitMs
+        if (isMigrated) continue
+        job.reject(tablesMissing())
+        pool.giveUp(job)
+      }
+      limitMs = timeoutMs
+      opened.resolve()
     },
     run(statement, owner, weight = 1) {
-      if (!isOpen) throw unavailable('the service is starting')
       if (areTablesKnown) return send(statement, owner, weight)
       return lookAtTables().then(() => send(statement, owner, weight))
     },

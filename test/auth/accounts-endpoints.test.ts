@@ -196,7 +196,7 @@ describe('while the database cannot be reached', () => {
       const database = createDatabase({
         connect: () => Promise.reject(new Error('it must not connect')),
         max: 1,
-        timeoutMs: 1000,
+        timeoutMs: 100,
         maxPending: 10,
         log,
       })

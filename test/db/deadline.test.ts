@@ -96,17 +96,4 @@ describe.if(findPostgres() !== null)('a statement', () => {
     })
     expect([...(answer ?? [])]).toEqual([{ number: 3 }])
   })
-
-  test('before the database is open is refused, because the service is starting', async () => {
-    const source = databaseSource(loadConfig({ DATABASE_URL: server.url() }), log)
-    const database = createDatabase({
-      connect: source.connect,
-      max: 1,
-      timeoutMs: 1000,
-      maxPending: 10,
-      log,
-    })
-    const { code, reason } = await refusal((async () => database.run((sql) => sql`select 1`))())
-    expect({ code, reason }).toEqual({ code: 'unavailable', reason: 'the service is starting' })
-  })
 })

@@ -3,6 +3,7 @@ import { newUserId, SECRET, tokenFor } from '../support/api.ts'
 import { clientFor } from '../support/client.ts'
 import { someDatabase } from '../support/engines.ts'
 import { HttpConnection } from '../support/http-connection.ts'
+import { freePort } from '../support/ports.ts'
 import { findPostgres, startPostgres } from '../support/postgres.ts'
 import { type Service, startService } from '../support/process.ts'
 
@@ -40,6 +41,23 @@ test('from SIGTERM on every answer is the last of its connection, so that no cli
   const last = await sendAll()
   expect(last.map((answer) => answer?.status)).toEqual(requests.map(([, , , status]) => status))
   expect(last.map((answer) => answer?.headers.connection?.toLowerCase())).toEqual(requests.map(() => 'close'))
+  expect(await service.exited).toBe(0)
+}, 60_000)
+
+test('a request that waits for the start is answered when the service stops meanwhile', async () => {
+  const service = await startService({
+    DATABASE_URL: `postgres://todo:pw@127.0.0.1:${await freePort()}/todo`,
+    BETTER_AUTH_SECRET: SECRET,
+    SHUTDOWN_TIMEOUT_MS: '30000',
+  })
+  const request = {
+    method: 'GET',
+    path: '/api/tasks',
+    headers: { Authorization: `Bearer ${tokenFor('ada')}` },
+  }
+  const answer = new HttpConnection(service.url).send(request, 20_000)
+  service.signal('SIGTERM')
+  expect((await answer).status).toBe(503)
   expect(await service.exited).toBe(0)
 }, 60_000)
 
