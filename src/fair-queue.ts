@@ -1,17 +1,17 @@
-/** What stands in a {@link FairQueue}. */
+/** An item of a {@link FairQueue}. */
 export interface Owned {
-  /** Whose it is: those of one owner, and those of none, wait in a line of their own. */
+  /** Each owner's items wait in a separate line. Items without an owner share one. */
   readonly owner: string | undefined
 }
 
-/** Waiting items. Owners take turns, so that one with a thousand waits no less, and lets others wait no longer. */
+/** A queue in which owners take turns (round robin): an owner with a thousand items does not delay the others. */
 export interface FairQueue<T extends Owned> {
   add(item: T): void
-  /** Takes the next item of the first owner in turn whose next item `mayGo`; without an argument any may. */
+  /** Takes the first item of the next owner. Skips owners whose first item `mayGo` refuses. */
   take(mayGo?: (item: T) => boolean): T | undefined
-  /** Takes an item out of its turn; true when it was there. */
+  /** Removes an item. True if it was in the queue. */
   remove(item: T): boolean
-  /** Takes out all that are `unwanted`, or everything. */
+  /** Removes all `unwanted` items, or everything, and returns them. */
   drain(unwanted?: (item: T) => boolean): T[]
   size(): number
   countOf(owner: string | undefined): number
@@ -22,9 +22,9 @@ interface Line<T> {
   items: T[]
 }
 
-/** Makes a queue. Of arrays, because a map that grows and shrinks costs the collector more: see `db/remove`. */
+/** Makes a queue. It uses arrays, because maps that grow and shrink cost the garbage collector more: see `db/remove`. */
 export const createFairQueue = <T extends Owned>(): FairQueue<T> => {
-  /** None is empty; the first is next in turn. */
+  /** The non-empty lines, in the order of their turns. */
   let lines: Line<T>[] = []
   let size = 0
 

@@ -1,12 +1,12 @@
 import type { Connection } from './client.ts'
 import { remove } from './remove.ts'
 
-/** An attempt that began while no packet passed only finds out when its time is over: the next does not wait for it. */
+/** After this time the next attempt begins. An attempt whose packets were lost only fails at its timeout. */
 const ANOTHER_AFTER_MS = 500
 
 /**
- * Connects with attempts that overlap: while none succeeds, another one begins each half second. Whoever has
- * waited longest is given the first connection there is.
+ * Makes overlapping attempts to connect: while none has succeeded, another one begins each half second. The first
+ * connection goes to the caller that has waited longest.
  */
 export const overlapAttempts = (connect: () => Promise<Connection>): (() => Promise<Connection>) => {
   const waiting: PromiseWithResolvers<Connection>[] = []

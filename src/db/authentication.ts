@@ -3,27 +3,27 @@ import { promisify } from 'node:util'
 import { saslPassword } from './password.ts'
 import { ConnectionError } from './sqlstate.ts'
 
-/** A server that asks for the password, or does without it, in a way that an impostor could. */
+/** The server cannot be told from an impostor: it asks for the password itself, or for none. */
 export class UntrustedServerError extends Error {}
 
 export interface Credentials {
   user: string
   password: string | undefined
-  /** Whether it is known who the server is: its certificate was verified, or it is on this machine. */
+  /** Whether the server's certificate was verified, or it is on this machine. */
   isServerKnown: boolean
 }
 
-/** Answers the server's requests for authentication, in turn. */
+/** The client's side of an authentication. */
 export interface Authentication {
   /**
-   * What to send for a request, if anything.
+   * The answer to a request of the server, if it takes one.
    *
-   * @param request the message `Authentication…` of the protocol, from its code on
+   * @param request a message `Authentication…` of the protocol, without its header
    * @throws {UntrustedServerError}
-   * @throws {ConnectionError} when it is malformed, or out of turn
+   * @throws {ConnectionError} when it is malformed, or out of order
    */
   answer(request: Buffer): Promise<Buffer | undefined>
-  /** True once the server has let us in. */
+  /** True after `AuthenticationOk`. */
   isOver(): boolean
 }
 
@@ -37,7 +37,7 @@ const SASL_FINAL = 12
 
 const MECHANISM = 'SCRAM-SHA-256'
 
-/** PostgreSQL's default is 4,096; more than this would keep a thread busy for longer than a second. */
+/** PostgreSQL's default is 4,096. More than this would take longer than a second. */
 const MAX_ITERATIONS = 1_000_000
 
 const ADVICE = 'use sslmode=verify-full (with sslrootcert where its authority is not a public one)'
@@ -57,7 +57,7 @@ const md5 = (...parts: (string | Buffer)[]): string =>
 
 const hmac = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest()
 
-/** Off the event loop: a server may ask for many iterations. */
+/** Runs on another thread, because a server may ask for many iterations. */
 const deriveKey = promisify(pbkdf2)
 
 const withLength = (text: string): Buffer => {
@@ -67,8 +67,8 @@ const withLength = (text: string): Buffer => {
 }
 
 /**
- * The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677), by which the server proves as well that it knows the
- * password. The user's name is the startup message's.
+ * The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677), which also proves that the server knows the password. The user
+ * name is empty here: the server takes it from the startup message.
  */
 const createScram = (password: string) => {
   const nonce = randomBytes(18).toString('base64')
@@ -106,8 +106,8 @@ const createScram = (password: string) => {
 }
 
 /**
- * Begins an authentication. postgres.js would do without: 3.4.9 hashes as often as the server says on the event
- * loop, throws from a promise that nobody holds when a message is malformed, and gives everybody the password.
+ * Begins an authentication. That of postgres.js 3.4.9 is not used: it computes any number of iterations on the event loop,
+ * throws an unhandled rejection on a malformed message, and sends the password to any server that asks for it.
  */
 export const createAuthentication = ({ user, password, isServerKnown }: Credentials): Authentication => {
   const secret = password ?? ''

@@ -5,66 +5,66 @@ import type { Log } from '../log.ts'
 import type { CancelKey } from './socket.ts'
 import { ConnectionError } from './sqlstate.ts'
 
-/** What the driver's values look like here: 64-bit integers are numbers, times ISO 8601 text in UTC. */
+/** How values are read: 64-bit integers as numbers, times as ISO 8601 text in UTC. */
 const types = {
   bigint: { to: 20, from: [20], serialize: String, parse: Number },
-  // Left as text: a Date would cost 20 µs per 20 rows and lose the microseconds.
+  // Text, because a Date would lose the microseconds and cost 1 µs a row.
   date: { to: 1184, from: [1184], serialize: String, parse: (text: string) => isoTime(text) },
 }
 
-/** `2026-02-01 09:30:00.123+00` as PostgreSQL writes it, to `2026-02-01T09:30:00.123000Z`. */
+/** Converts PostgreSQL's `2026-02-01 09:30:00.123+00` to `2026-02-01T09:30:00.123000Z`. */
 const isoTime = (text: string): string =>
   text.length === 29
     ? `${text.slice(0, 10)}T${text.slice(11, 26)}Z`
     : `${text.slice(0, 10)}T${text.slice(11, 19)}.${text.slice(20, -3).padEnd(6, '0')}Z`
 
-/** The driver's template tag, with values as this service has them. */
+/** The driver's template tag, with the types of this service. */
 export type ClientSql = Sql<{ bigint: number; date: string }>
 
-/** What the driver speaks over: a stream, or the like of one. */
+/** The part of a socket that {@link connect} uses. The driver also writes to it and reads from it. */
 export interface DriverSocket extends EventEmitter {
   readonly destroyed: boolean
   destroy(error?: Error): unknown
 }
 
-/** A way to a database, and how to introduce oneself there. */
+/** A database, and how to connect to it. */
 export interface Endpoint {
-  /** Connects; who the user is has been seen to, if the server asks. */
+  /** Opens a connection and authenticates the user. */
   openSocket(): Promise<DriverSocket>
-  /** For the texts of errors. */
+  /** For error messages. */
   host?: string
   port?: number
-  /** Asks for what a connection runs to be cancelled. */
+  /** Asks the server to cancel the statement that a connection runs. */
   cancel?: (key: CancelKey) => Promise<unknown>
   database: string
   user: string
-  /** Startup parameters. PgBouncer refuses any that it does not know (08P01). */
+  /** Startup parameters. PgBouncer refuses unknown ones (08P01). */
   parameters?: Record<string, string>
 }
 
 export interface ConnectOptions {
-  /** The longest that the server may take to let us in. */
+  /** How long authentication and the first statement may take. */
   timeoutMs: number
-  /** Whether statements are prepared, which some poolers in transaction mode cannot do. */
+  /** Whether statements are prepared. Some poolers do not support that in transaction mode. */
   prepare: boolean
   log: Log
 }
 
-/** One connection, from its first to its last byte: it does not come back when it is lost. */
+/** One connection. It does not reconnect. */
 export interface Connection {
-  /** Sends statements over it, any number at a time; they are answered in turn. */
+  /** Sends statements, also several at a time (pipelining). They are answered in order. */
   readonly sql: ClientSql
-  /** Whether the server takes no writes: a standby, or `default_transaction_read_only`. */
+  /** Whether the server is read-only: a standby, or `default_transaction_read_only`. */
   readonly isReadOnly: boolean
-  /** Why its answers are not to be passed on any more, and it is not to be used; usually there is no reason. */
+  /** Why answers of this connection cannot be trusted any more. If set, the connection must not be used. */
   readonly doubt: string | undefined
-  /** Resolves when it is closed, for whatever reason. What was not answered by then never will be. */
+  /** Resolves when the connection is closed. Statements without an answer will not get one. */
   readonly closed: Promise<unknown>
-  /** Asks the server to cancel the statement that runs, if it can; resolves when the server has dealt with it. */
+  /** Asks the server to cancel the running statement. Resolves when the server has handled that. */
   cancel(): Promise<unknown>
-  /** Takes leave of the server, when what was sent is answered; after 1 s without. */
+  /** Closes the connection when all statements are answered, or after 1 s. */
   end(): Promise<void>
-  /** Closes it at once. */
+  /** Closes the connection at once. */
   destroy(): void
 }
 
@@ -75,29 +75,29 @@ hideEnvironmentFromDriver()
 /** A part of a statement. */
 export type Fragment = PendingQuery<Row[]>
 
-/** What a server tells by itself from PostgreSQL 14 on, with the first answer after a change. */
+/** Parameters that PostgreSQL reports (14 and later), with the first answer after a change. */
 const READ_ONLY_PARAMETERS = ['default_transaction_read_only', 'in_hot_standby']
 
 /**
- * True for the warning of a commit that did not wait for the synchronous standby, because it was cancelled: the
- * write is answered as a success, and a failover loses it. The text is in the server's language.
+ * True for the warning that a commit was cancelled while it waited for the synchronous standby. The write is reported as a
+ * success, but a failover may lose it. The routine is compared, too, because the text may be translated.
  */
 const isUnconfirmedCommit = ({ code, routine, message }: postgres.Notice): boolean =>
   code === '01000' &&
   (routine === 'SyncRepWaitForLSN' || /^canceling wait for synchronous replication/.test(message ?? ''))
 
-/** Composes parts of statements; nothing is sent with it. */
+/** The template tag for parts of statements. It never connects. */
 export const fragment = postgres({ max: 1 }) as unknown as ClientSql
 
-/** A name as it is, dots included, which the driver's own way would take for separators. */
+/** Quotes an identifier. The driver's own function would split it at dots. */
 export const identifier = (name: string): Fragment =>
   fragment.unsafe(`"${name.replaceAll('"', '""')}"`) as Fragment
 
 /**
- * When the server drops a prepared statement's plan (a migration changed a type), postgres.js 3.4.9 marks the statement
- * as `retried` and sends it again, and from then on gives each answer to the wrong statement: one user would get
- * another's tasks (docs/upstream/postgres-js-retried-plan.md). It has no option against that. So setting the
- * mark fails, the statement with it, and the pool leaves the connection.
+ * When a prepared statement's plan becomes invalid (a migration changed a type), postgres.js 3.4.9 marks the statement as
+ * `retried` and sends it again. From then on it gives answers to the wrong statements, so that one user would get another
+ * user's tasks (docs/upstream/postgres-js-retried-plan.md). No option prevents that. Here setting the mark throws: the
+ * statement fails, and the pool closes the connection.
  */
 Object.defineProperty(Object.getPrototypeOf(fragment``), 'retried', {
   get: () => undefined,
@@ -109,9 +109,8 @@ Object.defineProperty(Object.getPrototypeOf(fragment``), 'retried', {
 /**
  * Connects, and resolves when the database takes statements.
  *
- * postgres.js pools and reconnects by itself, but 3.4.9 takes up some of what a lost connection left behind:
- * statements not answered, half a message, a canceled first statement. So each of its clients is given one socket
- * and one only, and is left for another with it.
+ * The driver's own pool and reconnection are not used: after a reconnection, postgres.js 3.4.9 keeps state of the lost
+ * connection, such as unanswered statements or half a message. Here each of its clients gets one socket only.
  *
  * @throws {ConnectionError} and errors of the driver: see `isTransient`
  */
@@ -157,7 +156,7 @@ export const connect = async (endpoint: Endpoint, options: ConnectOptions): Prom
     max_lifetime: null,
     connect_timeout: null,
     prepare,
-    // The socket has seen to it.
+    // The socket has done that.
     ssl: false,
     ...address,
     connection: { TimeZone: 'UTC', DateStyle: 'ISO', ...parameters },

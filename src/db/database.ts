@@ -1,9 +1,10 @@
 import type { Row } from 'postgres'
 import { unavailable } from '../errors.ts'
 import { isMigrated } from './journal.ts'
-import { createPool, type Job, type PoolOptions, type Statement } from './pool.ts'
+import { createPool, type PoolOptions } from './pool.ts'
 import { remove } from './remove.ts'
 import { toAppError } from './sqlstate.ts'
+import type { Job, Statement } from './statement.ts'
 import { type Tables, tablesIn } from './tables.ts'
 
 /** The one way to the database, which bounds how long statements take and how many wait. */

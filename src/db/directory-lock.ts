@@ -3,12 +3,12 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { StartError } from '../system-error.ts'
 
-/** How often a lock is looked for that somebody may have deleted. */
+/** How often to check that the lock file has not been deleted. */
 const LOOK_EVERY_MS = 250
 
-/** Keeps other processes out of a directory. */
+/** A lock on a directory. */
 export interface DirectoryLock {
-  /** Resolves when no other process can still be at work in the directory. */
+  /** Resolves when no other process can still be using the directory. */
   held: Promise<void>
   release(): void
 }
@@ -32,7 +32,7 @@ const refusal = (dataDir: string, file: string, cause: unknown): StartError => {
 const lockFile = (file: string): Sqlite => {
   const lock = new Sqlite(file, { create: true })
   try {
-    // A write: on a file that can only be read, BEGIN EXCLUSIVE by itself succeeds and excludes nobody.
+    // The last statement writes: on a read-only file, BEGIN EXCLUSIVE succeeds without taking a lock.
     lock.run(
       'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version = 1',
     )
@@ -44,14 +44,14 @@ const lockFile = (file: string): Sqlite => {
 }
 
 /**
- * Keeps a second process out of the directory: two writers lose data, and PGlite has no lock of its own. The
- * lock is SQLite's on a file, which the operating system drops with the process, however that ends.
+ * Locks the directory against other processes: two writers would lose data, and PGlite takes no lock. The lock is SQLite's
+ * on a file, and the operating system releases it when the process ends, even if it is killed.
  *
- * Who deletes the file lets a second process make and lock another one. The first looks for its file, and ends
- * with an uncaught error when it is gone; a second one that had to make the file waits until that has happened.
+ * If the file is deleted, a second process can create and lock a new one. So the first process checks its file and exits
+ * with an uncaught error when it is gone. A process that has created the file waits for longer than that takes.
  *
- * @param isNew whether there is nothing in the directory yet that another process could be at work on
- * @throws {StartError} when another process has it, or the file cannot be locked
+ * @param isNew whether the directory has no database yet, so that no other process can be using it
+ * @throws {StartError} when another process has the lock, or the file cannot be locked
  */
 export const lockDirectory = (dataDir: string, { isNew }: { isNew: boolean }): DirectoryLock => {
   const file = join(dataDir, 'lock')

@@ -12,8 +12,8 @@ interface NodeFiles {
 }
 
 /**
- * The files of the embedded database, with an `fsync` that works. Emscripten's does nothing (PGlite 0.5.17), so that
- * acknowledged writes would not survive the loss of power.
+ * The files of the embedded database, with a working `fsync`. That of Emscripten (PGlite 0.5.17) does nothing, so a power
+ * failure would lose acknowledged writes.
  */
 export class DurableFiles extends NodeFS {
   override async init(database: PGlite, options: Options) {
@@ -34,7 +34,7 @@ const syncOne = async (path: string): Promise<void> => {
   await file.sync().finally(() => file.close())
 }
 
-/** Syncs a directory and all that is in it. All files at once are much faster than one by one. */
+/** Syncs a directory and everything in it, all files at once, which is much faster than one by one. */
 const syncTree = async (directory: string): Promise<void> => {
   const entries = await readdir(directory, { withFileTypes: true })
   await Promise.all(
@@ -43,7 +43,7 @@ const syncTree = async (directory: string): Promise<void> => {
   await syncOne(directory)
 }
 
-/** Renames a new database from `draft` to its final name, after it is on disk. After that it is never created again. */
+/** Syncs a new database in `draft`, then renames it to its final name. */
 export const putInPlace = async (draft: string, directory: string): Promise<void> => {
   await syncTree(draft)
   await rename(draft, directory)

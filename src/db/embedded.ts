@@ -7,18 +7,18 @@ import { dataDirError, StartError } from '../system-error.ts'
 import { lockDirectory } from './directory-lock.ts'
 import type { EngineFailure } from './embedded.worker.ts'
 
-/** The embedded database cannot be used; the message says why, for whoever started the service. */
+/** The embedded database cannot be used. The message is for the person who starts the service. */
 export class EmbeddedDatabaseError extends StartError {}
 
 /**
- * PGlite's end of the wire, looking to the driver like a connected socket. Without a goodbye its end is the
- * engine's, too: what that still does, and half an answer, must not reach the next connection.
+ * A connection to PGlite, for the driver. If it is destroyed without a proper end, the engine is stopped, too: a running
+ * statement or half an answer must not reach the next connection.
  */
 class WorkerSocket extends Duplex {
-  /** What postgres.js asks before it says goodbye. */
+  /** postgres.js checks this before it ends a connection. */
   readonly readyState = 'open'
   readonly #worker: Worker
-  /** Until its own end, or the engine's. */
+  /** False after a proper end, or the end of the engine. */
   #hasEngine = true
 
   constructor(worker: Worker) {
@@ -51,7 +51,7 @@ class WorkerSocket extends Duplex {
   }
 }
 
-/** The worker's file; the executable has all other modules in one, `main`, and this beside it. */
+/** The worker's file. In the executable, all other modules are bundled in `main`. */
 const workerUrl = new URL(
   import.meta.path.endsWith('embedded.ts') ? './embedded.worker.ts' : './db/embedded.worker.ts',
   import.meta.url,
@@ -60,14 +60,14 @@ const workerUrl = new URL(
 /** How long the engine may take to shut down cleanly, on a slow disk. */
 const CLOSE_TIMEOUT_MS = 3000
 
-/** A thread with the engine. */
+/** A worker thread that runs PGlite. */
 interface Engine {
   worker: Worker
   /** Resolves when the engine runs. */
   ready: Promise<Worker>
-  /** Resolves when the thread has ended, for whatever reason. */
+  /** Resolves when the thread has ended. */
   ended: Promise<unknown>
-  /** Shuts the database down, or gives up its start, and ends the thread. */
+  /** Shuts the database down, or cancels its start, and ends the thread. */
   close(): Promise<unknown>
 }
 
@@ -95,8 +95,8 @@ const startEngine = (directory: string): Engine => {
     ready: promise.then(() => worker),
     ended,
     async close() {
-      // Without a clean end PostgreSQL skips up to 32 ids, and loses nothing. A start under way is given up: the next
-      // one does it again.
+      // Without a clean shutdown PostgreSQL skips up to 32 ids, but loses nothing. A start can be cancelled: the next start
+      // repeats it.
       if (isRunning) {
         worker.postMessage('close')
         await Promise.race([ended, Bun.sleep(CLOSE_TIMEOUT_MS)])
@@ -109,10 +109,10 @@ const startEngine = (directory: string): Engine => {
 
 /** An embedded PostgreSQL. */
 export interface EmbeddedDatabase {
-  /** Connects the driver, once the engine runs; one connection at a time is all that PGlite serves correctly. */
+  /** Waits for the engine and connects. PGlite only serves one connection at a time correctly. */
   socket(): Promise<Duplex>
   /**
-   * Resolves when the engine runs, however long its first start takes.
+   * Resolves when the engine runs. The first start has no time limit.
    *
    * @throws {EmbeddedDatabaseError} when it does not start
    */
@@ -120,13 +120,14 @@ export interface EmbeddedDatabase {
   close(): Promise<void>
 }
 
-/** The major version of PGlite's PostgreSQL, which opens no other one's files. */
+/** The major version of PGlite's PostgreSQL. It cannot open files of another one. */
 const POSTGRES_VERSION = '18'
 
 /**
- * Looks for a database before the engine does, which would make a new one over what it does not know.
+ * Whether there is a database. Checked before the engine starts, because PGlite would create a new database over files that
+ * it does not recognize.
  *
- * @throws {StartError} when `directory` holds something else than a database of this version
+ * @throws {StartError} when `directory` holds anything but a database of this version
  */
 const hasDatabase = (directory: string): boolean => {
   try {
@@ -148,7 +149,7 @@ const hasDatabase = (directory: string): boolean => {
   }
 }
 
-/** Tells that a start takes long, when it does: the first one makes the database and may take some seconds. */
+/** Logs a line if a start takes longer than a second. */
 const sayWhenSlow = async <T>(start: Promise<T>, isFirst: boolean, log: Log): Promise<T> => {
   const timer = setTimeout(
     () => log.info(isFirst ? 'creating the database, which takes some seconds once' : 'opening the database'),
@@ -158,8 +159,8 @@ const sayWhenSlow = async <T>(start: Promise<T>, isFirst: boolean, log: Log): Pr
 }
 
 /**
- * Opens the embedded database in `dataDir`, making the directory (mode 0700) and the database as needed. A
- * worker that died is started again by the next connection.
+ * Opens the embedded database in `dataDir`. Creates the directory (mode 0700) and the database if they do not exist. If the
+ * engine dies, the next connection starts it again.
  *
  * @throws {StartError} when another process has it open, or the directory cannot be used
  */

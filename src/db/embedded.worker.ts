@@ -6,28 +6,27 @@ import data from '@electric-sql/pglite/pglite.data' with { type: 'file' }
 import engine from '@electric-sql/pglite/pglite.wasm' with { type: 'file' }
 import { DurableFiles, putInPlace } from './embedded-files.ts'
 
-/** Why the engine does not run: a system error's code where there is one, and words. */
+/** Why the engine does not run. `code` is that of a system error. */
 export interface EngineFailure {
   code: string | undefined
   reason: string
 }
 
 /**
- * PGlite on a thread of its own: a slow query would otherwise stall every request. It speaks PostgreSQL's wire
- * protocol: bytes in are what the client wrote, bytes out what the server answers.
+ * Runs PGlite in a worker thread, where a slow statement does not block other requests.
  *
- * The first message is the directory of the data; `ready` or an {@link EngineFailure} answers it. The message `close` shuts
- * the database down and ends the thread.
+ * The first message is the data directory. The answer is `ready` or an {@link EngineFailure}. After that, messages in both
+ * directions are bytes of PostgreSQL's wire protocol. The message `close` shuts the database down and ends the thread.
  */
 declare const self: Worker
 
-/** PGlite's own parameters turn fsync off; of PostgreSQL's methods only this one reaches {@link DurableFiles}. */
+/** PGlite's default parameters turn fsync off. Only this sync method calls the `fsync` of {@link DurableFiles}. */
 const PARAMETERS = [
   ...PGlite.defaultStartParams.filter((parameter) => parameter !== '-F'),
   ...['-c', 'wal_sync_method=fsync'],
 ]
 
-/** What PostgreSQL said last before it gave up; PGlite's own errors then only say that it aborted. */
+/** PostgreSQL's last error message. PGlite's own error only says that it aborted. */
 let lastWords: string | undefined
 
 const listen = (text: string): boolean => {
@@ -37,13 +36,13 @@ const listen = (text: string): boolean => {
 
 const compile = async (path: string) => WebAssembly.compile(await Bun.file(path).arrayBuffer())
 
-/** Given to PGlite, which would look for them beside its code, where the executable has none. */
+/** Loads PGlite's files. In the executable, PGlite would not find them by itself. */
 const loadParts = async () => {
   const [pgliteWasmModule, initdbWasmModule] = await Promise.all([engine, initdb].map(compile))
   return { pgliteWasmModule, initdbWasmModule, fsBundle: Bun.file(data), onStderr: listen } as PGliteOptions
 }
 
-/** Makes the database beside its place: one that is only half made, by a process that was killed, is never opened. */
+/** Creates the database in another directory and renames that. A database that is only half made is never opened. */
 const makeDatabase = async (directory: string, parts: PGliteOptions): Promise<void> => {
   const draft = `${directory}.new`
   fs.rmSync(draft, { recursive: true, force: true })
@@ -64,13 +63,13 @@ const serve = (database: PGlite): void => {
         await database.close()
         process.exit()
       }
-      // A copy: with a view of it, all of the engine's memory would be cloned.
+      // A copy: posting a view would clone all of the engine's memory.
       await database.execProtocolRawStream(data, { onRawData: (answer) => self.postMessage(answer.slice()) })
     })
   }
 }
 
-/** Emscripten's numbers for what a disk does; its errors have nothing else to tell. */
+/** Emscripten's errno values for disk errors. Its errors have no code and no message. */
 const ERRNO_CODES: Record<number, string> = {
   2: 'EACCES',
   19: 'EDQUOT',

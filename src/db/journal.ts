@@ -1,7 +1,7 @@
 import type { ClientSql } from './client.ts'
-import type { Database } from './database.ts'
 import { type Migration, migrations } from './migration-files.ts'
 import { findByName, type Neighbour, withRows } from './neighbours.ts'
+import type { Run } from './statement.ts'
 import { JOURNAL_NAME, type Tables } from './tables.ts'
 
 const JOURNAL_NAMES = [JOURNAL_NAME, `${JOURNAL_NAME}_pkey`]
@@ -100,7 +100,7 @@ const ownConstraints = (sql: ClientSql, schema: string) =>
     where nspname = ${schema} and relname || '.' || conname = any(string_to_array(${OWN_CONSTRAINTS.join()}, ','))`
 
 /** True when the database has the newest tables, and they are this service's own. One round trip. */
-export const isMigrated = async (run: Database['run'], tables: Tables): Promise<boolean> => {
+export const isMigrated = async (run: Run, tables: Tables): Promise<boolean> => {
   const [state] = await run(
     (sql) => sql<[{ migrated: boolean }]>`
       select exists (select from ${tables.journal} where hash = ${newestMigration.hash})

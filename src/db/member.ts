@@ -1,23 +1,23 @@
 import type { Connection } from './client.ts'
-import type { Job } from './pool.ts'
+import type { Job } from './statement.ts'
 
-/** A connection of the pool's, and what is under way on it. */
+/** A connection in the pool, and the statements on it. */
 export interface Member {
   readonly connection: Connection
-  /** Sent and not answered yet, in order. */
+  /** Statements that were sent and are not answered yet, oldest first. */
   readonly running: Job[]
-  /** Their weight. */
+  /** The sum of their weights. */
   load: number
-  /** How many were sent since nothing was running. */
+  /** How many statements were sent since the connection was last idle. */
   withoutRest: number
-  /** Since the last look for connections that are not used. */
+  /** Whether a statement was sent since the last sweep for idle connections. */
   isUsed: boolean
-  /** How many were sent over it, ever. */
+  /** How many statements were ever sent. */
   sent: number
-  /** What had run longest, and how many had been sent, at the last look for silent connections. */
+  /** The oldest running statement, and the value of `sent`, at the last look for silent connections. */
   seenRunning: Job | undefined
   seenSent: number
-  /** The same statement has run longest for two looks. */
+  /** Whether the same statement was the oldest one at two looks in a row. */
   isSilent: boolean
 }
 
@@ -33,17 +33,17 @@ export const createMember = (connection: Connection): Member => ({
   isSilent: false,
 })
 
-/** Looks which connections have answered nothing since the last look; true when one has newly become silent. */
+/** Marks the connections that have answered nothing since the last look. True if one of them was not marked before. */
 export const lookForSilent = (members: Iterable<Member>): boolean => {
   let isNews = false
   for (const member of members) {
-    const runsLongest = member.running[0]
-    if (runsLongest && runsLongest === member.seenRunning && !member.isSilent) isNews = member.isSilent = true
-    member.seenRunning = runsLongest
+    const oldest = member.running[0]
+    if (oldest && oldest === member.seenRunning && !member.isSilent) isNews = member.isSilent = true
+    member.seenRunning = oldest
   }
   return isNews
 }
 
-/** True for a connection that has not been used since the last look, and is not. */
+/** Whether a connection is idle, and has been since the last look. */
 export const isUnproven = ({ running, sent, seenSent }: Member): boolean =>
   running.length === 0 && sent === seenSent

@@ -8,14 +8,14 @@ import type { Tables } from './tables.ts'
 /** An arbitrary number, the same for every replica. */
 const MIGRATION_LOCK = 7_263_548_190
 
-/** The tables cannot be made, or are not what they should be; the message says what to do. */
+/** The tables cannot be created, or are not this service's. The message says what to do. */
 export class MigrationError extends Error {}
 
 /**
- * Checks the tables, and changes nothing.
+ * Checks the tables without changing anything.
  *
- * @throws {MigrationError} when something that this service did not make has a name that it needs, or a table that it
- *   made is gone
+ * @throws {MigrationError} when a name that this service needs is taken by another program, or when one of its tables is
+ *   missing
  */
 export const checkTables = async (sql: ClientSql, tables: Tables): Promise<TableState> => {
   const state = await readTableState(sql, tables)
@@ -44,14 +44,14 @@ const describeMissing = (schema: string, missing: string[]): string =>
 /** The result of {@link migrate}, for the log. */
 export interface MigrationOutcome {
   made: Migration[]
-  /** Tables that look like another backend's tasks; only looked for when the first tables are made. */
+  /** Tables that look like another backend's tasks. Only looked for when the first tables are created. */
   unread: Neighbour[]
 }
 
 /**
  * Brings the tables up to date in one transaction, one process at a time. Migrations are recorded in a journal beside the
- * tables. drizzle's journal will not do: all programs of a database share it, and its migrator skips what is older than
- * the newest row, whoever wrote that.
+ * tables. drizzle's journal cannot be used: all programs of a database share it, and its migrator skips migrations older
+ * than the newest row, even if another program wrote that row.
  *
  * The lock belongs to the transaction, so that it also works behind a pooler in transaction mode. Tables that are up to
  * date are only read, so that a service starts on a read-only database and with a role that may not create anything.
@@ -66,7 +66,7 @@ export const migrate = async (sql: ClientSql, tables: Tables): Promise<Migration
   const { pending, isTakenOver } = await checkTables(sql, tables)
   const isFirst = pending.length === migrations.length
   await createSchema(sql, tables)
-  // Migrations do not name the schema: they work in any.
+  // Migrations do not name the schema, so that they work in any.
   await sql`select set_config('search_path', quote_ident(${tables.schema}), true)`
   await sql`
     create table if not exists ${tables.journal} (
@@ -78,7 +78,7 @@ export const migrate = async (sql: ClientSql, tables: Tables): Promise<Migration
     await record(sql, tables, migration)
   }
   await sql`commit`
-  // After the end: what cannot be read of another program must not undo this.
+  // After the commit: an error in another program's table must not roll it back.
   return { made: pending, unread: isFirst ? await findUnreadTasks(sql) : [] }
 }
 

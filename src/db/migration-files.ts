@@ -1,18 +1,18 @@
 import tables from './migrations/0000_tables.sql' with { type: 'text' }
 import keysByUser from './migrations/0001_keys_by_user.sql' with { type: 'text' }
 
-/** A step from one form of the tables to the next. */
+/** A migration. */
 export interface Migration {
-  /** The name of its file, without the ending. */
+  /** The name of its file, without the extension. */
   name: string
-  /** The digest of its text, by which the database knows it. */
+  /** The digest of its text, which the journal stores. */
   hash: string
   statements: string[]
-  /** The tables, sequences and indexes that it makes. */
+  /** The tables, sequences and indexes that it creates. */
   makes: string[]
 }
 
-/** Where a statement makes something; a primary key inside a table is an index named after the table. */
+/** Matches what a statement creates. A primary key creates an index named after its table. */
 const MADE = [
   /CREATE TABLE "(\w+)"/g,
   /CREATE (?:UNIQUE )?INDEX "(\w+)"/g,
@@ -29,12 +29,12 @@ const namesMadeBy = (text: string): string[] => {
 const migration = (name: string, text: string): Migration => ({
   name,
   hash: new Bun.CryptoHasher('sha256').update(text).digest('hex'),
-  // drizzle writes the schema of referenced tables; here it is the one that the tables are made in.
+  // drizzle qualifies referenced tables with a schema. Without it, they are in the schema of the new tables.
   statements: text.replaceAll('"public".', '').split('--> statement-breakpoint'),
   makes: namesMadeBy(text),
 })
 
-/** All migrations, in their order; imported, so that they are in the executable, which has no files beside it. */
+/** All migrations, in order. They are imported, so that the executable contains them. */
 export const migrations: readonly Migration[] = [
   migration('0000_tables', tables),
   migration('0001_keys_by_user', keysByUser),

@@ -1,7 +1,7 @@
 import { type ClientSql, identifier } from './client.ts'
 import { isServerError } from './sqlstate.ts'
 
-/** A relation or type in a schema. `rows` is `null` for one that has none, or none that this role may read. */
+/** A relation or type in a schema. `rows` is `null` if it cannot have rows, or if this role cannot read them. */
 export interface Neighbour {
   schema: string
   name: string
@@ -24,7 +24,7 @@ const KINDS: Record<string, string> = {
 
 const TABLES = ['table', 'partitioned table', 'foreign table']
 
-/** The rows of a foreign table are on another server, which may be slow, or gone. */
+/** The kinds whose rows are counted. Those of a foreign table are on another server, which may be slow or down. */
 const COUNTED = ['table', 'partitioned table']
 
 /** Rows are counted up to this number. */
@@ -53,11 +53,11 @@ const countRows = async (sql: ClientSql, { schema, name, kind, readable }: Found
   }
 }
 
-/** Counts the rows of what was found. */
+/** Adds the numbers of rows. */
 export const withRows = (sql: ClientSql, found: Found[]): Promise<Neighbour[]> =>
   Promise.all(found.map((one) => countRows(sql, one)))
 
-/** The relations and types of a schema with one of these names, tables first. */
+/** Finds relations and types of a schema by name. Tables come first. */
 export const findByName = async (
   sql: ClientSql,
   schema: string,
@@ -78,9 +78,7 @@ export const findByName = async (
   return described.sort((one, other) => rank(one) - rank(other))
 }
 
-/**
- * Tables with rows that look like another backend's tasks: somebody who comes from that backend would miss them.
- */
+/** Finds tables with rows that look like another backend's tasks, whose users would miss them here. */
 export const findUnreadTasks = async (sql: ClientSql): Promise<Neighbour[]> => {
   const found = await sql<Found[]>`
     select nspname as schema, relname as name, relkind::text as kind, true as readable
@@ -102,7 +100,7 @@ export const findUnreadTasks = async (sql: ClientSql): Promise<Neighbour[]> => {
   return tables.filter(({ rows }) => rows !== 0)
 }
 
-/** For people: `table tasks (5 rows)`. */
+/** Describes a relation: `table tasks (5 rows)`. */
 export const describeNeighbour = ({ name, kind, rows }: Neighbour): string => {
   if (rows === null) return `${kind} ${name}`
   const count = rows === COUNT_UP_TO ? `${rows} rows or more` : rows === 1 ? '1 row' : `${rows} rows`

@@ -2,10 +2,10 @@ import type { ClientSql } from './client.ts'
 import { describeRefusal, errorCode, isTransient } from './sqlstate.ts'
 import { JOURNAL_NAME, TABLE_NAMES } from './tables.ts'
 
-/** As whom and where a start was refused. */
+/** The user and the schema of a start that was refused. */
 export interface Refused {
   user: string
-  /** Where the tables are, or are to be. */
+  /** The schema of the tables. */
   schema: string
   migrateOnStart: boolean
 }
@@ -14,11 +14,11 @@ const MISSING_PRIVILEGE = '42501'
 
 const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : '')
 
-/** PgBouncer has this one SQLSTATE for all that it tells; what passes by itself is to be tried again, though. */
+/** PgBouncer uses this SQLSTATE for all its errors, also for temporary ones. */
 const POOLER = '08P01'
 const POOLER_REFUSES = /startup parameter|does not exist|no such|authentication failed|not allowed|denied/i
 
-/** True when trying again does not help: the database, or a pooler before it, has said no. */
+/** Whether the database or its pooler has refused the connection, so that trying again does not help. */
 export const isRefusal = (error: unknown): boolean =>
   !isTransient(error) || (errorCode(error) === POOLER && POOLER_REFUSES.test(wordsOf(error)))
 
@@ -34,7 +34,7 @@ const tableGrants = (schema: string, user: string): string[] => {
   ]
 }
 
-/** The statements that grant what a 42501 says is missing; more of them where its words are in another language. */
+/** The statements that grant the privilege that a 42501 reports. If the message is translated, all that may be missing. */
 const grantsFor = (error: unknown, { user, schema, migrateOnStart }: Refused): string[] => {
   const [, kind, name = schema] = /^permission denied for (\w+) "?(.+?)"?$/.exec(wordsOf(error)) ?? []
   if (kind === 'database') {
@@ -72,13 +72,13 @@ const remedyFor = (error: unknown, refused: Refused): string | undefined => {
   return undefined
 }
 
-/** Why a start was refused, and what to do, for whoever started it. */
+/** Explains why a start was refused, and what to do. */
 export const explainRefusal = (error: unknown, refused: Refused): string => {
   const remedy = remedyFor(error, refused)
   return remedy ? `${describeRefusal(error)}: ${remedy}` : describeRefusal(error)
 }
 
-/** What is wrong with the encoding of a database, if anything: only UTF8 has every character of a task. */
+/** What is wrong with the encoding of a database, if anything. Only UTF8 can store every character of a task. */
 export const describeEncoding = async (sql: ClientSql): Promise<string | undefined> => {
   const [{ encoding, name }] = await sql<[{ encoding: string; name: string }]>`
     select current_setting('server_encoding') as encoding, current_database() as name`
@@ -88,9 +88,9 @@ export const describeEncoding = async (sql: ClientSql): Promise<string | undefin
 }
 
 /**
- * Looks whether the user may do with the tables what the service does, so that a start fails in place of requests.
+ * Checks the user's privileges on the tables, so that the start fails and not the first requests.
  *
- * @throws what PostgreSQL would answer to the first statement that the user may not run
+ * @throws the error that PostgreSQL would give for the first missing privilege
  */
 export const checkPrivileges = async (sql: ClientSql, schema: string): Promise<void> => {
   const [refused] = await sql<{ name: string }[]>`

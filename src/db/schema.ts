@@ -18,9 +18,9 @@ const bytes = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
 const time = () => timestamp({ withTimezone: true, mode: 'string' })
 
 /**
- * Owners of tasks. One known from a token has an id only; an account made by signup also has an email and a password
- * hash. With the collation, `lower` works the same in every database: in a Turkish one, `ALI@example.com` would not
- * equal `ali@example.com`.
+ * Owners of tasks. A user known from a token only has an id. An account made by signup also has an email and a password
+ * hash. The collation makes `lower` work the same in every database: with a Turkish one, `ALI@example.com` would not equal
+ * `ali@example.com`.
  */
 export const users = pgTable(
   'users',
@@ -65,8 +65,8 @@ export const tasks = pgTable(
 )
 
 /**
- * The keys of `POST /api/tasks`, with the task that each made, and when. The rest of the first answer follows from the
- * repeated request, which must be the same (`fingerprint`).
+ * The idempotency keys, with the id and the time of the task that each has created. The rest of the first answer is made from
+ * the repeated request, which must have the same `fingerprint`.
  */
 export const idempotencyKeys = pgTable(
   'idempotency_keys',

@@ -3,16 +3,16 @@ import { type ConnectionOptions, createSecureContext, getCACertificates, connect
 import { type DatabaseAddress, isLoopback } from '../database-url.ts'
 import { ConnectionError } from './sqlstate.ts'
 
-/** A server that speaks no TLS although `sslmode` asks for it; nothing but that question was sent to it. */
+/** The server does not support TLS, and `sslmode` requires it. Nothing was sent but the request for TLS. */
 export class TlsRefusedError extends Error {}
 
-/** What the server tells of a connection, with which another one may cancel what it runs. */
+/** The server's `BackendKeyData` for a connection. Another connection needs it to cancel a statement. */
 export interface CancelKey {
   pid: number
   secret: number
 }
 
-/** How to reach a server. */
+/** Opens sockets to one server. */
 export interface ServerSockets {
   /**
    * Connects, over TLS as `sslmode` asks.
@@ -22,22 +22,22 @@ export interface ServerSockets {
    */
   open(): Promise<Socket>
   /**
-   * Asks the server, over a connection of its own, to cancel what another runs; nothing tells whether it did.
-   * Resolves when the server has closed that connection, which one that hangs does not.
+   * Asks the server, over a separate connection, to cancel a statement. The server does not say whether it did.
+   * Resolves when the server has closed the separate connection. A hung server never does.
    */
   cancel(key: CancelKey): Promise<void>
 }
 
 /**
- * The longest each step may take: one or two round trips. The system sends a lost packet again after 1 s, and
- * then after 2 s and 4 s: a new attempt is sooner.
+ * The timeout of each step, which is one or two round trips. TCP retransmits a lost packet after 1 s, then after 2 s and
+ * 4 s: a new attempt is faster.
  */
 const STEP_TIMEOUT_MS = 1000
 
-/** How many requests to cancel wait for a server that hangs; more are not sent. */
+/** The most cancel requests at a time. While so many wait for a hung server, no more are sent. */
 const MAX_CANCELS = 16
 
-/** When a request to cancel is given up: long after every pooler has closed it, if the network still lets it. */
+/** The timeout of a cancel request. Every pooler closes it much earlier, unless the network is down. */
 const CANCEL_TIMEOUT_MS = 600_000
 
 // https://www.postgresql.org/docs/current/protocol-message-formats.html
@@ -53,8 +53,8 @@ const message = (...words: number[]): Buffer => {
 }
 
 /**
- * The system's authorities, and those of NODE_EXTRA_CA_CERTS. Bun by itself would use its own list, and of the
- * system's only what stands in a directory that it knows. A container may have none: then that list will do.
+ * The certificate authorities of the system and of NODE_EXTRA_CA_CERTS. Bun's default is its own list, with the system's
+ * only where it knows their directory. That list is used if the system has none, as in a minimal container.
  */
 const systemAuthorities = (): string[] => {
   const system = getCACertificates('system')
@@ -67,13 +67,13 @@ const tlsOptions = ({ host, sslMode, rootCertificate }: DatabaseAddress): Connec
   return {
     ...name,
     rejectUnauthorized: true,
-    // Made once: reading so many certificates takes some milliseconds.
+    // Created once, because parsing the certificates takes some milliseconds.
     secureContext: createSecureContext({ ca: rootCertificate ?? systemAuthorities() }),
     ...(sslMode === 'verify-ca' && { checkServerIdentity: () => undefined }),
   }
 }
 
-/** Waits for an event of a socket, which is destroyed when it fails, closes or takes too long before that. */
+/** Waits for an event of a socket. Destroys the socket if it fails, closes or times out first. */
 const eventOf = async <T>(socket: Socket, event: string): Promise<T> => {
   const { promise, resolve, reject } = Promise.withResolvers<T>()
   const timer = setTimeout(() => reject(new ConnectionError('CONNECT_TIMEOUT')), STEP_TIMEOUT_MS)
@@ -100,11 +100,11 @@ const startTls = async (plain: Socket, options: ConnectionOptions): Promise<Sock
   }
 }
 
-/** Whether who answers at an address can be nobody else: on this machine, or with a certificate that is verified. */
+/** Whether no impostor can answer: the server is on this machine, or its certificate is verified. */
 export const isServerKnown = ({ host, sslMode }: DatabaseAddress): boolean =>
   isLoopback(host) || sslMode === 'verify-ca' || sslMode === 'verify-full'
 
-/** Sockets to a PostgreSQL server. */
+/** Sockets to a PostgreSQL server. TLS follows `sslmode`. */
 export const serverSockets = (address: DatabaseAddress): ServerSockets => {
   const { host, port, sslMode } = address
   const tls = sslMode === 'disable' ? undefined : tlsOptions(address)
@@ -117,7 +117,7 @@ export const serverSockets = (address: DatabaseAddress): ServerSockets => {
     if (!tls) return socket
     socket.write(message(8, SSL_REQUEST))
     const answer = await eventOf<Buffer>(socket, 'data')
-    // No more than this one byte: what came with it would pass for something said over TLS (CVE-2021-23222).
+    // Exactly one byte: any further bytes would count as received over TLS (CVE-2021-23222).
     const word = answer.toString('latin1')
     if (word === 'S') return startTls(socket, tls)
     if (word === 'N' && sslMode === 'prefer') return socket
@@ -135,14 +135,14 @@ export const serverSockets = (address: DatabaseAddress): ServerSockets => {
       const socket = await open()
       const closed = new Promise((resolve) => socket.once('close', resolve))
       socket.on('error', () => {}).setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy())
-      // Not ended here: PgBouncer before 1.19 dies of that (pgbouncer#801). It closes when the server has.
+      // The server closes it. PgBouncer before 1.19 crashes when the client does (pgbouncer#801).
       socket
         .resume()
         .unref()
         .write(message(16, CANCEL_REQUEST, pid, secret))
       await closed
     } catch {
-      // Out of reach: then what runs there is out of reach, too.
+      // The server cannot be reached, so the statement cannot be cancelled.
     } finally {
       cancels -= 1
     }

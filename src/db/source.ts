@@ -16,14 +16,14 @@ import { Wire } from './wire.ts'
 
 /** The database: a PostgreSQL server, or the embedded engine. */
 export interface DatabaseSource {
-  /** For the log, without credentials. */
+  /** For the log; without credentials. */
   description: string
   /** The role. */
   user: string
   connect(): Promise<Connection>
-  /** How many connections this process may have. */
+  /** The most connections of this process. */
   maxConnections: number
-  /** Resolves when the embedded engine has started; at once for a server. */
+  /** Resolves when the embedded engine has started. For a server, it resolves at once. */
   started(): Promise<unknown>
   close(): Promise<void>
 }
@@ -33,17 +33,17 @@ type SourceConfig = Pick<
   'database' | 'dataDir' | 'databasePoolMax' | 'databaseTimeoutMs' | 'databasePrepare'
 >
 
-/** Connecting may take at least this long. */
+/** The shortest timeout for connecting. */
 const CONNECT_TIMEOUT_MS = 2000
 
 /**
- * The configured database. The embedded one is locked, and its start begins.
+ * The configured database. If it is the embedded one, locks it and begins its start.
  *
  * @throws {StartError} when another process has it open, or the directory cannot be used
  */
 export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource => {
   const { database: address, databasePrepare: prepare } = config
-  // A connection serves many statements, so it may take longer than one.
+  // Connecting may take longer than a statement: it serves many of them.
   const timeoutMs = Math.max(config.databaseTimeoutMs, CONNECT_TIMEOUT_MS)
   const connectTo = (endpoint: Endpoint) => () => connect(endpoint, { timeoutMs, prepare, log })
   if (address) {
@@ -81,13 +81,13 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
   }
 }
 
-/** The database cannot be used; the message is for the person who started the service. */
+/** The database cannot be used. The message is for the person who starts the service. */
 export class DatabaseStartError extends StartError {}
 
 const GIVE_UP_AFTER_MS = 30_000
 const TRY_AGAIN_AFTER_MS = 250
 
-/** Connects, and migrates or checks the tables; resolves to whether they are up to date. */
+/** Connects, and migrates or checks the tables. Resolves to whether they are up to date. */
 const attempt = async (
   source: DatabaseSource,
   tables: Tables,
@@ -123,11 +123,11 @@ const migrateAndTell = async (sql: ClientSql, tables: Tables, log: Log): Promise
 
 /** Options of {@link prepareDatabase}. */
 export interface PrepareOptions {
-  /** Where the tables are; `public` when absent. */
+  /** The schema of the tables; `public` by default. */
   schema?: string
   migrateOnStart: boolean
   log: Log
-  /** How long to try a database that cannot be reached; 30 s when absent. */
+  /** How long to retry a database that cannot be reached; 30 s by default. */
   giveUpAfterMs?: number
 }
 
@@ -135,8 +135,8 @@ export interface PrepareOptions {
  * Waits until the database can be used, and migrates it if `migrateOnStart` is true. Resolves to whether the tables are
  * up to date.
  *
- * The start of the embedded engine has no time limit. A database that cannot be reached is tried again for a while; one
- * that refuses is not.
+ * A database that cannot be reached is tried again for a while. One that refuses the connection is not. The start of the
+ * embedded engine has no time limit.
  *
  * @throws {DatabaseStartError}
  * @throws {EmbeddedDatabaseError}

@@ -1,7 +1,7 @@
 import postgres from 'postgres'
 import { AppError, unavailable } from '../errors.ts'
 
-/** Codes of the driver, the system and this service for a connection that failed or was lost. */
+/** The codes of errors for a connection that failed or was lost, from the driver, the system and this service. */
 const CONNECTION_ERRORS = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_DESTROYED',
@@ -21,7 +21,7 @@ const CONNECTION_ERRORS = new Set([
   'PLAN_DROPPED',
 ])
 
-/** A connection that failed or was lost; `code` is one of the driver's. */
+/** A connection failed or was lost. */
 export class ConnectionError extends Error {
   readonly code: 'CONNECT_TIMEOUT' | 'CONNECTION_CLOSED' | 'PROTOCOL_VIOLATION' | 'PLAN_DROPPED'
 
@@ -32,19 +32,19 @@ export class ConnectionError extends Error {
 }
 
 /**
- * SQLSTATEs that mean "not now": connection exceptions, insufficient resources, a query that was cancelled, a
- * server that starts or stops, a read-only one, and transactions that lost against another.
+ * SQLSTATEs of temporary failures: connection exceptions, insufficient resources, a cancelled statement, a server that
+ * starts or shuts down, a read-only server, serialization failures and deadlocks.
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const UNAVAILABLE = /^(08...|53...|57014|57P0.|25006|40001|40P01)$/
 
-/** Values that PostgreSQL refuses: data exceptions, such as a time out of range (22008). */
+/** Data exceptions: PostgreSQL refuses a value, such as a time out of range (22008). */
 const INVALID = /^22...$/
 
-/** A write to a read-only server. */
+/** The SQLSTATE of a write to a read-only server. */
 export const READ_ONLY = '25006'
 
-/** A missing table: the migrations have not been applied yet. */
+/** The SQLSTATE of a missing table: the migrations have not been applied yet. */
 export const UNDEFINED_TABLE = '42P01'
 
 /** The code of an error, or of its cause: a SQLSTATE, or a code of the driver or the system. */
@@ -53,13 +53,13 @@ export const errorCode = (error: unknown): string => {
   return 'code' in error && typeof error.code === 'string' ? error.code : errorCode(error.cause)
 }
 
-/** True for errors that pass by themselves: the server cannot be reached, or is not available now. */
+/** True for temporary errors: the server cannot be reached, or is not available now. */
 export const isTransient = (error: unknown): boolean => {
   const code = errorCode(error)
   return CONNECTION_ERRORS.has(code) || UNAVAILABLE.test(code)
 }
 
-/** The `AppError` for an error of the database. Any other error is returned as it is: a defect. */
+/** The `AppError` for an error of the database. An error that has none is a defect, and returned unchanged. */
 export const toAppError = (error: unknown): unknown => {
   const code = errorCode(error)
   if (isTransient(error)) return unavailable(`database: ${code}`, error)
@@ -78,8 +78,8 @@ export const isServerError = (error: unknown): error is postgres.PostgresError =
   error instanceof postgres.PostgresError
 
 /**
- * The name of the constraint that a statement violated (class 23), if it did. Citus appends the number of the shard, which
- * is cut off.
+ * The name of the constraint that a statement has violated (class 23), if any, without the shard number that Citus
+ * appends.
  */
 export const violatedConstraint = (error: unknown): string | undefined =>
   isServerError(error) && error.code.startsWith('23')
@@ -91,7 +91,7 @@ const REFUSALS: Record<string, string> = {
   '3D000': 'there is no such database',
 }
 
-/** Why a database cannot be used, for the person who starts the service. */
+/** Describes why a database cannot be used, for the person who starts the service. */
 export const describeRefusal = (error: unknown): string => {
   const code = errorCode(error)
   const text = error instanceof Error ? error.message : String(error)

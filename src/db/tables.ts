@@ -3,14 +3,14 @@ import { fragment } from './client.ts'
 /** The tables that requests read and write. */
 export const TABLE_NAMES = ['users', 'tasks', 'idempotency_keys', 'rate_limits'] as const
 
-/** Where the migrations that were made are recorded; requests only read it. */
+/** The table that records the applied migrations. Requests only read it. */
 export const JOURNAL_NAME = 'todo_backend_migrations'
 
 /**
- * The tables of the service, by the names that statements have for them. They are qualified with the schema: a
- * search path cannot be relied on, because poolers refuse to set one for a connection (08P01).
+ * The names of the tables for statements, qualified with the schema. A search path cannot be used, because poolers refuse to
+ * set one for a connection (08P01).
  *
- * @param schema the name of the schema, as it is, without quotes and dots
+ * @param schema the name of the schema, without quotes and dots
  */
 export const tablesIn = (schema: string) => ({
   schema,

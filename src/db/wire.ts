@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { Authentication } from './authentication.ts'
 import { ConnectionError } from './sqlstate.ts'
 
-/** Only rows are long; what is longer than this is none of ours. */
+/** Only rows are long. No row of this service is longer than this. */
 const MAX_ROW_BYTES = 16 * 2 ** 20
 const MAX_MESSAGE_BYTES = 64 * 2 ** 10
 
@@ -12,26 +12,26 @@ const byte = (letter: string): number => letter.charCodeAt(0)
 const AUTHENTICATION = byte('R')
 const ROW = byte('D')
 
-/** What a server says besides, before it has let us in: an error, a notice, a protocol that it does not speak. */
+/** Other messages during authentication: `ErrorResponse`, `NoticeResponse`, `NegotiateProtocolVersion`. */
 const REFUSALS = new Set([...'ENv'].map(byte))
 
-/** What a server says once it has let us in, all but copies and portals, which nothing here asks for. */
+/** Messages after authentication, except those of COPY and of suspended portals, which this service does not use. */
 const MESSAGES = new Set([...'KSZEN123CDInTtA'].map(byte))
 
-/** Its type, and a length that does not count that. */
+/** The type, and the length, which does not include the type. */
 const HEADER_BYTES = 5
 
 /**
- * The socket that the driver is given: the server's, without the authentication, and without what no server
- * says: the driver would hold a message of any length in memory. Whatever is not in order closes the connection.
+ * The socket for the driver. It authenticates by itself, and closes the connection on an unknown or too long message: the
+ * driver would hold a message of any length in memory.
  * https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 export class Wire extends EventEmitter {
   readonly #socket: Socket
   readonly #authentication: Authentication
-  /** Received and not looked at yet: the beginning of a message. */
+  /** The beginning of a message that has not fully arrived. */
   #held: Buffer = Buffer.alloc(0)
-  /** How much of a message that was looked at is still to come. */
+  /** How many bytes of a checked message are still to come. */
   #rest = 0
   #isAnswering = false
 
@@ -77,7 +77,7 @@ export class Wire extends EventEmitter {
     }
   }
 
-  /** Answers what concerns the authentication, and passes on the rest, such as an error, until it is over. */
+  /** Answers the messages of the authentication, and passes on others, such as an error, until it is over. */
   async #authenticate(): Promise<void> {
     this.#isAnswering = true
     while (this.#held.length >= HEADER_BYTES) {
@@ -100,7 +100,7 @@ export class Wire extends EventEmitter {
     this.#isAnswering = false
   }
 
-  /** Looks at the header of each message, and passes the bytes on as they came. */
+  /** Checks the header of each message, and passes the bytes on unchanged. */
   #pass(chunk: Buffer): void {
     let at = this.#rest
     if (this.#held.length > 0) {
@@ -117,7 +117,7 @@ export class Wire extends EventEmitter {
   }
 }
 
-/** The length in a message's header; not a number when no server sends such a message. */
+/** The length in the header of a message, or NaN if the message is not valid. */
 const checkedLength = (bytes: Buffer, at: number): number => {
   const type = bytes[at] ?? 0
   const length = bytes.readUInt32BE(at + 1)

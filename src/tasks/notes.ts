@@ -1,7 +1,7 @@
 import type { OperationNotes, ReplyNotes } from '../http/notes.ts'
 import type { TaskReply } from './schema.ts'
 
-// What the OpenAPI document says about the operations on tasks beyond their schemas.
+// The texts and examples of the OpenAPI document for the operations on tasks.
 
 const task: TaskReply = {
   id: 42,
@@ -111,7 +111,7 @@ export const completeTask = notes(
   },
 )
 
-/** By what `DELETE_STATUS` says. */
+/** By the value of `DELETE_STATUS`. */
 export const deleteTask = {
   204: removal({ 204: { description: 'Deleted' } }),
   200: removal({ 200: { description: 'Deleted', example: { message: 'Task deleted' } } }),

@@ -1,15 +1,15 @@
 import type { TaskReply } from './schema.ts'
 
-/** A page ends, however many tasks were asked for, with the one with which its JSON passes so many bytes. */
+/** A page ends with the task that takes its JSON past this size, even if more tasks were asked for. */
 export const PAGE_BYTES = 2 ** 20
 
-/** The most that a character of a string takes in JSON (`\u0001`), for each unit of UTF-16. */
+/** The most bytes that a UTF-16 code unit takes in JSON (`\u0001`). */
 const BYTES_PER_UNIT = 6
 
-/** The most that the rest of a task takes, without its user: the names, times and numbers. */
+/** The most bytes of a task without its user and texts: names, times and numbers. */
 const BYTES_OF_REST = 256
 
-/** What the JSON of tasks takes at most, for a tenth of the time that making it takes. */
+/** An upper bound of the size in JSON. Takes a tenth of the time of making the JSON. */
 const mostBytesOf = (tasks: readonly TaskReply[]): number => {
   let units = 0
   for (const { user_id, title, description } of tasks)
@@ -17,11 +17,11 @@ const mostBytesOf = (tasks: readonly TaskReply[]): number => {
   return units * BYTES_PER_UNIT + tasks.length * BYTES_OF_REST
 }
 
-/** What JSON writes in another way. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are among it
+/** The characters that JSON escapes. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON escapes them
 const ESCAPED = /["\\\u0000-\u001f]/
 
-/** The bytes of a text in JSON. Most are as they are, which is found out twenty times faster than by writing them. */
+/** The size of a text in JSON. Most need no escaping, and testing that is twenty times faster than making the JSON. */
 const bytesOfText = (text: string): number =>
   ESCAPED.test(text) ? Buffer.byteLength(JSON.stringify(text)) : Buffer.byteLength(text) + 2
 
@@ -32,13 +32,13 @@ const bytesOf = ({ title, description, ...rest }: TaskReply): number =>
   (description === null ? 4 : bytesOfText(description))
 
 /**
- * How many of the first tasks make a page.
+ * How many of these tasks are on the page.
  *
- * @param limit how many at most
+ * @param limit the most
  */
 export const pageLength = (tasks: readonly TaskReply[], limit: number): number => {
   if (mostBytesOf(tasks) <= PAGE_BYTES) return Math.min(tasks.length, limit)
-  // With a bracket before the first task, and after each a comma or the other bracket.
+  // One byte for the opening bracket, and one after each task for a comma or the closing bracket.
   let bytes = 1
   const last = tasks.findIndex((task) => {
     bytes += bytesOf(task) + 1
@@ -47,21 +47,22 @@ export const pageLength = (tasks: readonly TaskReply[], limit: number): number =
   return Math.min(last < 0 ? tasks.length : last + 1, limit)
 }
 
-/** From which size, as `mostBytesOf` has it, a page takes its time in the database and here: 300 short tasks. */
+/** From this size (by `mostBytesOf`) a page counts as large. About 300 short tasks. */
 const LARGE_PAGE = 2 ** 18
 
-/** For how long a user's pages count as large after one that was. */
+/** How long a user's next pages count as large after a large one. */
 const REMEMBERED_MS = 10_000
 
 const MAX_REMEMBERED = 10_000
 
-/** As how many ordinary statements a large page counts: more than a user may have, so that each goes alone. */
+/** The weight of a large page: more than a user may have running, so that each runs alone. */
 const LARGE_PAGE_WEIGHT = 1000
 
-/** Knows whose pages have been large lately: how large the next one is, nobody knows before it is read. */
+/** Estimates the weight of a user's next page by the last ones, because its size is only known when it is read. */
 export interface PageWeights {
-  /** As how many ordinary statements a user's next page counts. */
+  /** The weight of a user's next page, in ordinary statements. */
   of(userId: string): number
+  /** Records a page that was read. */
   note(userId: string, tasks: readonly TaskReply[]): void
 }
 

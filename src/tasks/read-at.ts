@@ -1,4 +1,4 @@
-/** The times that a text may stand for: from the first on, and before the second. */
+/** A range of times: `from` is in it, `before` is not. */
 export interface TimeRange {
   from: string
   before: string
@@ -8,7 +8,7 @@ const TIME = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,6})\d*)?([Zz]|
 
 const SECOND_US = 1_000_000
 
-/** A time in microseconds since 1970, as PostgreSQL takes it; `undefined` outside of the years 1 to 9999. */
+/** Formats microseconds since 1970 for PostgreSQL. `undefined` outside of the years 1 to 9999. */
 const format = (us: number): string | undefined => {
   const date = new Date(Math.floor(us / 1000))
   if (Number.isNaN(date.getTime())) return undefined
@@ -18,8 +18,8 @@ const format = (us: number): string | undefined => {
 }
 
 /**
- * What a body's own `updated_at` may stand for, to the precision it is given in: clients that make a `Date` of it
- * keep milliseconds. `undefined` for what is no time.
+ * The range of times that a body's `updated_at` may mean. It depends on the precision of the text: clients that convert it to
+ * a `Date` only keep milliseconds. `undefined` if the value is not a time.
  */
 export const readTime = (value: unknown): TimeRange | undefined => {
   const [matched, day, time, fraction = '', zone = 'Z'] =

@@ -1,178 +1,72 @@
 import { type ClientSql, type Fragment, fragment } from '../db/client.ts'
 import type { Database } from '../db/database.ts'
-import type { Statement } from '../db/pool.ts'
 import { violatedConstraint } from '../db/sqlstate.ts'
-import { createPageWeights, PAGE_BYTES, pageLength } from './page.ts'
-import type { Disagreement, NewTask, TaskChange, TaskFilter, TaskReply, TaskStatus } from './schema.ts'
+import type { Statement } from '../db/statement.ts'
+import { atVersion, isStatusClear, later, statusFor, type Versions } from './change-sql.ts'
+import { createTaskList, type TaskPage } from './list.ts'
+import { remember } from './remember.ts'
+import { columns, type TaskRow, toReply } from './row.ts'
+import type { NewTask, TaskChange, TaskFilter, TaskReply } from './schema.ts'
 
-/** The versions of a task, as in `updated_at`, that a change is allowed on: any, some, or all but some. */
-export type Versions = '*' | { in: readonly string[] } | { notIn: readonly string[] }
-
-/** What is known about a keyed request that makes a task. */
+/** An idempotency key, and the digest of the task that it came with. */
 export interface Idempotency {
   key: string
-  /** A digest of what the task is made of: the same key must come with the same. */
   fingerprint: Uint8Array
 }
 
-/** Some tasks, in order, and whether there are more after them. */
-export interface TaskPage {
-  tasks: TaskReply[]
-  isLast: boolean
-}
-
-/** The tasks of users. Every function asks for the user, and no statement is without it. */
+/** The tasks in the database. Every function takes the user, and every statement names it. */
 export interface TaskRepository {
-  /** The task, or `null` when this user has none of that id. */
+  /** The task, or `null` if the user has no task with this id. */
   find(userId: string, id: number): Promise<TaskReply | null>
-  /** Newest first, at most `filter.limit`, and no more than make a page. */
+  /** The newest tasks first, at most `filter.limit` and at most one page. */
   list(userId: string, filter: TaskFilter): Promise<TaskPage>
-  /** Makes a task, and the user with the first one. */
+  /** Creates a task, and the user if it is the first one. */
   create(userId: string, task: NewTask): Promise<TaskReply>
   /**
-   * As {@link TaskRepository.create}, but once for each key: again gives the first answer again, and `null`
-   * when the fingerprint is another.
+   * As {@link TaskRepository.create}, but once for each key. A repeated call returns the first result, or `null` if the
+   * fingerprint differs.
    */
   createOnce(userId: string, task: NewTask, idempotency: Idempotency): Promise<TaskReply | null>
   /**
-   * The task as changed, or `null` when there is none of that id and version, or one from which both sides of a
-   * {@link Disagreement} differ.
+   * Changes a task and returns it. `null` if there is no task with this id and version, or if the change has a status and
+   * a completion that disagree and both differ from the task.
    */
   change(userId: string, id: number, change: TaskChange, versions: Versions): Promise<TaskReply | null>
-  /** The task, completed if it was not and pending if it was; `null` as for {@link TaskRepository.change}. */
+  /** Completes a task, or reopens a completed one. `null` as for {@link TaskRepository.change}. */
   toggle(userId: string, id: number, versions: Versions): Promise<TaskReply | null>
-  /** True when a task of that id and version was there, and is not any more. */
+  /** Deletes a task. False if there is no task with this id and version. */
   remove(userId: string, id: number, versions: Versions): Promise<boolean>
 }
 
-/** What is read of a task: the rest of a reply is known, or follows from the status. */
-type Row = Omit<TaskReply, 'user_id' | 'completed'>
+/** What the database generates for a new task. */
+type Made = Pick<TaskRow, 'id' | 'created_at'>
 
-/** What the database decides about a new task. */
-type Made = Pick<Row, 'id' | 'created_at'>
-
-const toReply = (
-  userId: string,
-  { id, title, description, status, created_at, updated_at }: Row,
-): TaskReply => ({
-  id,
-  user_id: userId,
-  title,
-  description,
-  status,
-  completed: status === 'completed',
-  created_at,
-  updated_at,
-})
-
-/** So many of the longest tasks are read as they are: not much more than makes a page. */
-const FEW = 32
-
-/** How many users something is remembered of: about 5 MB. */
-const MAX_REMEMBERED = 50_000
-
-const remember = (users: Set<string>, userId: string) => {
-  if (users.size >= MAX_REMEMBERED) users.clear()
-  users.add(userId)
-}
+const nothing = fragment``
+// Keys are kept for a day. Each keyed request deletes up to two expired keys of its user.
+const isExpired = fragment`created_at < now() - interval '24 hours'`
+const [title, description] = [fragment`title`, fragment`description`]
 
 /**
- * The statements stay within what an engine takes that distributes `tasks` and `idempotency_keys` by `user_id`
- * (Citus): each names one user, and nothing volatile, or that depends on a setting of the session, is made of a
- * column in an `update`. https://docs.citusdata.com/en/stable/develop/reference_dml.html
+ * The statements also run on Citus with `tasks` and `idempotency_keys` distributed by `user_id`: each names one user, and
+ * in an `update` no expression over a column is volatile or depends on a session setting.
+ * https://docs.citusdata.com/en/stable/develop/reference_dml.html
  *
  * @param now milliseconds since 1970
  */
-export const taskRepository = ({ run, tables }: Database, now: () => number): TaskRepository => {
+export const taskRepository = (database: Database, now: () => number): TaskRepository => {
+  const { run, tables } = database
   const { tasks, users, idempotencyKeys } = tables
-  const columns = fragment`id, title, description, status, created_at, updated_at`
-  // The order of ids is the order of creation.
-  const newestFirst = fragment`order by id desc`
-  // Keys are kept for a day; later keyed requests of the user sweep the expired ones, two at a time.
-  const isExpired = fragment`created_at < now() - interval '24 hours'`
-  const weights = createPageWeights(now)
-  const reopened = fragment`case when completed then 'pending' else status end`
-  const [title, description, status] = [fragment`title`, fragment`description`, fragment`status`]
-  const nothing = fragment``
+  const known = new Set<string>()
 
-  /** The time of a change: later than the last one even when the clock is not. */
-  const later = () => fragment`
-    greatest(${new Date(now()).toISOString()},
-             ((updated_at at time zone 'UTC') + interval '1 microsecond') at time zone 'UTC')`
-
-  const times = (versions: readonly string[]) =>
-    fragment`(string_to_array(${versions.join()}, ',')::timestamptz[])`
-  const atVersion = (versions: Versions) => {
-    if (versions === '*') return nothing
-    return 'in' in versions
-      ? fragment`and updated_at = any${times(versions.in)}`
-      : fragment`and updated_at <> all${times(versions.notIn)}`
-  }
-
-  /**
-   * Of the tasks that a statement finds, those that make a page and one more, as far as sizes in the database tell:
-   * JSON makes nothing shorter. What is beyond is neither sent nor taken out of where long texts are stored.
-   */
-  const endOfPage = (sql: ClientSql, scan: ReturnType<Statement<Row[]>>) => sql<Row[]>`
-    select ${columns} from (
-      select found.*, sum(octet_length(title) + coalesce(octet_length(description), 0))
-        over (${newestFirst} rows between unbounded preceding and 2 preceding) as bytes_before
-      from (${scan}) as found
-    ) as found
-    where bytes_before is null or bytes_before <= ${PAGE_BYTES}
-    ${newestFirst}`
-
-  /** True for a row that is of another version than the client has read. */
-  const isStale = ({ readAt }: Disagreement) =>
-    readAt ? fragment`(updated_at < ${readAt.from} or updated_at >= ${readAt.before})` : fragment`false`
-
-  /** The status that is meant, of the row's own and the two that do not agree. */
-  const settled = (wanted: Disagreement) =>
-    wanted.completed
-      ? fragment`case when status = ${wanted.status} or ${isStale(wanted)} then 'completed' else ${wanted.status} end`
-      : fragment`case when completed then 'pending' when ${isStale(wanted)} then status else 'completed' end`
-
-  /** Only rows for which {@link settled} decides: not, say, one in progress that is to be pending and completed. */
-  const decided = (wanted: Disagreement) =>
-    wanted.completed ? fragment`and (completed or status = ${wanted.status} or ${isStale(wanted)})` : nothing
-
-  const statusFor = (wanted: TaskChange['status']) => {
-    if (wanted === undefined) return status
-    if (wanted === 'reopened') return reopened
-    return typeof wanted === 'object' ? settled(wanted) : fragment`${wanted}`
-  }
-
-  /** The first row as a reply. */
-  const one = async (userId: string, statement: Statement<Row[]>): Promise<TaskReply | null> => {
+  /** Runs a statement that returns at most one task. */
+  const one = async (userId: string, statement: Statement<TaskRow[]>): Promise<TaskReply | null> => {
     const [row] = await run(statement, userId)
     return row ? toReply(userId, row) : null
   }
 
-  const known = new Set<string>()
-  const haveMany = new Set<string>()
-
   /**
-   * Reads a page, with one task more than asked for when there are more. Most users have few tasks, and those are read
-   * as they are: to look for the end of the page would take the database a third longer.
-   */
-  const readPage = async (
-    userId: string,
-    most: number,
-    scan: (sql: ClientSql, most: number) => ReturnType<Statement<Row[]>>,
-  ) => {
-    const read = (statement: Statement<Row[]>) => run(statement, userId, weights.of(userId))
-    if (most <= FEW) return read((sql) => scan(sql, most))
-    if (!haveMany.has(userId)) {
-      const rows = await read((sql) => scan(sql, FEW))
-      if (rows.length < FEW) return rows
-      remember(haveMany, userId)
-    }
-    return read((sql) => endOfPage(sql, scan(sql, most)))
-  }
-
-  /**
-   * Runs a statement that needs the user to be in the database. One who is not known to be there is put there by
-   * it, as part of a `with`; one who has been erased meanwhile is found out about by the foreign key.
+   * Runs a statement that needs the user's row. Unless it is known to exist, the statement inserts it, as part of a
+   * `with`. If the user was erased since, the foreign key fails and the statement runs again with the insert.
    */
   const runForUser = async <T extends Made>(
     userId: string,
@@ -190,7 +84,7 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
     return row
   }
 
-  /** What a key stands for, or `null` when it is free: never used, or so long ago that it is forgotten now. */
+  /** The task that a key has created, or `null` if the key is free. An expired key is deleted, and so free. */
   const recall = async (
     userId: string,
     { key, fingerprint }: Idempotency,
@@ -214,37 +108,12 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
     find: (userId, id) =>
       one(userId, (sql) => sql`select ${columns} from ${tasks} where user_id = ${userId} and id = ${id}`),
 
-    async list(userId, { statuses, limit, after }) {
-      const place = after === undefined ? nothing : fragment`and id < ${after}`
-      const [first, second, third] = statuses
-      const scan = (sql: ClientSql, most: number) => {
-        const page = fragment`${newestFirst} limit ${most}`
-        const ofStatus = (wanted: TaskStatus) =>
-          sql<Row[]>`select ${columns} from ${tasks}
-                     where user_id = ${userId} and status = ${wanted} ${place} ${page}`
-        // Asked for all the same: a database that cannot answer must not look like one without tasks.
-        if (first === undefined)
-          return sql<Row[]>`select ${columns} from ${tasks} where user_id = ${userId} limit 0`
-        if (second === undefined) return ofStatus(first)
-        if (third !== undefined)
-          return sql<Row[]>`select ${columns} from ${tasks} where user_id = ${userId} ${place} ${page}`
-        // Two scans of the index, merged: with "in" all of the user's tasks would have to be sorted.
-        return sql<Row[]>`(${ofStatus(first)}) union all (${ofStatus(second)}) ${page}`
-      }
-      const rows = await readPage(userId, limit + 1, scan)
-      const found = rows.map((row) => toReply(userId, row))
-      const length = pageLength(found, limit)
-      weights.note(userId, found)
-      return {
-        tasks: length < found.length ? found.slice(0, length) : found,
-        isLast: length === found.length,
-      }
-    },
+    list: createTaskList(database, now),
 
     async create(userId, task) {
       const row = await runForUser(
         userId,
-        (sql, owner) => sql<[Row]>`
+        (sql, owner) => sql<[TaskRow]>`
           ${owner ? fragment`with ${owner}` : nothing}
           insert into ${tasks} (user_id, title, description, status)
           values (${userId}, ${task.title}, ${task.description}, ${task.status})
@@ -257,8 +126,8 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
       const { key, fingerprint } = idempotency
       for (;;) {
         try {
-          // The key's uniqueness undoes the task where there is one already. Of two at the same moment one waits
-          // for the other at the key.
+          // If the key exists, its primary key makes the whole statement fail, and no task is created. A simultaneous
+          // request with the same key waits until this one is committed.
           const { id, created_at } = await runForUser(
             userId,
             (sql, owner) => sql<[Made]>`
@@ -288,12 +157,8 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
         const kept = await recall(userId, idempotency)
         if (!kept) continue
         if (!kept.same) return null
-        return toReply(userId, {
-          ...task,
-          id: kept.id,
-          created_at: kept.created_at,
-          updated_at: kept.created_at,
-        })
+        const { id, created_at } = kept
+        return toReply(userId, { id, ...task, created_at, updated_at: created_at })
       }
     },
 
@@ -301,7 +166,6 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
       const newTitle = wanted.title === undefined ? title : fragment`${wanted.title}`
       const newDescription = wanted.description === undefined ? description : fragment`${wanted.description}`
       const newStatus = statusFor(wanted.status)
-      const where = typeof wanted.status === 'object' ? decided(wanted.status) : nothing
       return one(
         userId,
         (sql) => sql`
@@ -311,8 +175,8 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
             status = ${newStatus},
             updated_at = case
               when (title, description, status) is distinct from (${newTitle}, ${newDescription}, ${newStatus})
-              then ${later()} else updated_at end
-          where user_id = ${userId} and id = ${id} ${atVersion(versions)} ${where}
+              then ${later(now())} else updated_at end
+          where user_id = ${userId} and id = ${id} ${atVersion(versions)} ${isStatusClear(wanted.status)}
           returning ${columns}`,
       )
     },
@@ -323,7 +187,7 @@ export const taskRepository = ({ run, tables }: Database, now: () => number): Ta
         (sql) => sql`
           update ${tasks} set
             status = case when completed then 'pending' else 'completed' end,
-            updated_at = ${later()}
+            updated_at = ${later(now())}
           where user_id = ${userId} and id = ${id} ${atVersion(versions)}
           returning ${columns}`,
       ),

@@ -5,8 +5,9 @@ import { entityTag, isOneOf, readingConditions, versionsToChange } from '../http
 import { idempotencyKey } from '../http/idempotency-key.ts'
 import type { JsonBody } from '../http/json-body.ts'
 import type { Outbox } from '../http/outbox.ts'
+import type { Versions } from './change-sql.ts'
 import * as notes from './notes.ts'
-import type { TaskRepository, Versions } from './repository.ts'
+import type { TaskRepository } from './repository.ts'
 import {
   DISAGREEMENT,
   fingerprintOf,
@@ -35,12 +36,12 @@ export interface TaskRoutesOptions {
   deleteStatus: 204 | 200
 }
 
-/** Both forms of the same resource: the user's own tasks, with or without saying whose. */
+/** The two prefixes of the same resource, with and without the user. */
 export type TaskPrefix = '/api/tasks' | '/api/:user_id/tasks'
 
 const reply = t.NoValidate(TaskReply)
 
-/** The query of a URL with one parameter set. The rest of the URL is the client's, and may not be one. */
+/** The query of a URL with one parameter set. Does not parse the rest, which may be an invalid URL. */
 const withParameter = (url: string, name: string, value: string): URLSearchParams => {
   const [, ...query] = url.split('?')
   const parameters = new URLSearchParams(query.join('?'))
@@ -53,13 +54,10 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
   prefix: Prefix,
   { tasks, outbox, guard, body, deleteStatus }: TaskRoutesOptions,
 ) => {
-  /** Where the user's tasks are; the path as it was sent may have characters that no header takes. */
+  /** The path of the user's tasks. The path of the request may contain characters that headers do not allow. */
   const pathOf = (userId: string): string => prefix.replace(':user_id', encodeURIComponent(userId))
 
-  /**
-   * Why nothing was changed, in the order in which that is told: there is no such task, it has moved on, or it is
-   * not clear what is to become of it.
-   */
+  /** Why a task was not changed: not found, then another version, then a status and completion that disagree. */
   const refusal = async (userId: string, id: number, versions: Versions, wanted?: TaskChange | 'toggle') => {
     const mayBeUnclear = typeof wanted === 'object' && typeof wanted.status === 'object'
     const task = versions === '*' && !mayBeUnclear ? null : await tasks.find(userId, id)

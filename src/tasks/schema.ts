@@ -103,27 +103,31 @@ export const forgetEmpty = ({ query }: { query: Record<string, unknown> }): void
 
 export type TaskStatus = (typeof TASK_STATUSES)[number]
 
-/** What a new task is made of. */
+/** The fields of a new task, with their defaults. */
 export type NewTask = Pick<TaskReply, 'title' | 'description' | 'status'>
 
 /**
- * A digest of a new task, kept for a day with its `Idempotency-Key`: the same key must come with the same task. The
- * order of the fields, which is that of {@link readNewTask}, is part of it.
+ * A digest of a new task, which is kept for a day with its `Idempotency-Key`. It depends on the order of the fields, which is
+ * that of {@link readNewTask}. `null` at the end does not count: a field that a later version adds at the end, `null` by
+ * default, does not change the digests of tasks without it.
  */
-export const fingerprintOf = (task: NewTask): Uint8Array =>
-  new Bun.CryptoHasher('sha256').update(JSON.stringify(Object.values(task))).digest()
+export const fingerprintOf = (task: NewTask): Uint8Array => {
+  const values = Object.values(task)
+  while (values.at(-1) === null) values.pop()
+  return new Bun.CryptoHasher('sha256').update(JSON.stringify(values)).digest()
+}
 
 /**
- * What is to change; a field that is absent stays. `reopened` turns a completed task to pending and leaves any
- * other as it is.
+ * A change to a task. Absent fields stay. `reopened` takes a completed task back to pending and leaves any other status as it
+ * is.
  */
 export interface TaskChange extends Partial<Omit<NewTask, 'status'>> {
   status?: TaskStatus | 'reopened' | Disagreement
 }
 
 /**
- * A status and a completion that do not agree. Front ends send a task back with one of the two changed: the one that
- * differs from the stored task counts.
+ * A status and a completion that disagree. Front ends send a task back with one of the two changed: the one that differs
+ * from the stored task counts.
  */
 export interface Disagreement {
   status: TaskStatus
@@ -155,7 +159,7 @@ const titleErrors = (title: string): FieldError[] =>
 const descriptionErrors = (description: string | null): FieldError[] =>
   description === null ? [] : textErrors('description', description, 10_000)
 
-/** The error for a status and a completion that do not agree, when it is not clear which one is meant. */
+/** The error for a status and a completion that disagree when it is not clear which one is meant. */
 export const DISAGREEMENT: FieldError = { field: 'completed', message: 'must agree with status' }
 
 const isDisagreement = ({ status, completed }: TaskUpdate): boolean =>
@@ -175,7 +179,7 @@ const readStatus = (body: TaskUpdate & { updated_at?: unknown }): TaskChange['st
 /**
  * Reads a body that changes a task, and checks what its schema cannot.
  *
- * @param known what is known to be wrong with it, told with the rest
+ * @param known errors already found, to be reported with the others
  * @throws {AppError} `invalid_request`
  */
 export const readTaskChange = (body: TaskUpdate, known: readonly FieldError[] = []): TaskChange => {
@@ -196,7 +200,7 @@ export const readTaskChange = (body: TaskUpdate, known: readonly FieldError[] = 
 }
 
 /**
- * As {@link readTaskChange}, for `PATCH`, which must name something to change.
+ * As {@link readTaskChange}, for `PATCH`, which needs at least one field.
  *
  * @throws {AppError} `invalid_request`
  */
@@ -233,7 +237,7 @@ export const readCompletion = (body: TaskComplete): TaskChange | 'toggle' => {
   return 'toggle'
 }
 
-/** Which tasks a list has. */
+/** Selects the tasks of a list. */
 export interface TaskFilter {
   /** The statuses wanted: all of them, some, or none. */
   statuses: readonly TaskStatus[]
@@ -242,10 +246,10 @@ export interface TaskFilter {
   after: number | undefined
 }
 
-/** The cursor that follows a page, of the id of its last task. {@link readListQuery} reads it. */
+/** The cursor of the next page, made from the id of the last task. {@link readListQuery} reads it. */
 export const formatCursor = ({ id }: { id: number }): string => Buffer.from(`${id}`).toString('base64url')
 
-/** A cursor's text. Cursors of version 1.0.0 have the time of creation before the id. */
+/** The decoded cursor. Those of version 1.0.0 have the time of creation before the id. */
 const CURSOR = /^(?:(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{6}Z\/)?([1-9]\d{0,15})$/
 
 const isTime = (text: string): boolean => {
