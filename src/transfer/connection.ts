@@ -12,14 +12,14 @@ import { TransferError } from './transfer-error.ts'
 
 /** One end of a transfer. */
 export interface End {
-  /** For people; no credentials. */
+  /** For people; without credentials. */
   description: string
   sql: ClientSql
   closed: Connection['closed']
   close(): Promise<void>
 }
 
-/** A database that sleeps may take a while to wake up. */
+/** A suspended database may take a while to start. */
 const CONNECT_TIMEOUT_MS = 30_000
 
 const hasDatabase = (directory: string): boolean => existsSync(join(directory, 'postgres', 'PG_VERSION'))
@@ -59,7 +59,7 @@ const readAddress = (text: string): DatabaseAddress => {
 }
 
 /**
- * Opens what is to be read: a PostgreSQL URL, or a directory of the embedded database, which is locked meanwhile.
+ * Opens the source: a PostgreSQL URL, or a directory of the embedded database, which is locked until it is closed.
  *
  * @throws {TransferError} {@link StartError} when a database cannot be used
  */
@@ -85,7 +85,7 @@ export const openSource = (text: string, config: Config, log: Log): Promise<End>
 }
 
 /**
- * Opens the database that the configuration names, which must have its tables.
+ * Opens the target: the configured database, which must have its tables.
  *
  * @throws {TransferError} {@link StartError} when a database cannot be used
  */
@@ -108,7 +108,7 @@ export const openTarget = async (config: Config, log: Log): Promise<End> => {
   return open('target', source)
 }
 
-/** What a server or a role may have set against long transactions; a hidden row would be a lost one. */
+/** Overrides settings of the server or the role that end long transactions. Without `row_security` rows could be hidden. */
 const SETTINGS = {
   TimeZone: 'UTC',
   DateStyle: 'ISO',
@@ -118,7 +118,7 @@ const SETTINGS = {
   row_security: 'off',
 }
 
-/** Settings for the transaction; those that this version of the server does not know are left out. */
+/** Applies the settings to the transaction, except those that this version of PostgreSQL does not have. */
 export const prepareTransaction = async (sql: ClientSql): Promise<void> => {
   await sql`
     select set_config(name, wanted, true)
@@ -127,8 +127,8 @@ export const prepareTransaction = async (sql: ClientSql): Promise<void> => {
 }
 
 /**
- * Whether both are connections to one database, whatever they are called: one sees the other's lock. Both are in
- * transactions, so that this holds behind poolers, too.
+ * Whether both connections lead to the same database: then one sees the advisory lock of the other. Works behind poolers,
+ * because the lock is held in a transaction.
  */
 export const areSameDatabase = async (source: ClientSql, target: ClientSql): Promise<boolean> => {
   const [first = 0, second = 0] = crypto.getRandomValues(new Int32Array(2))

@@ -14,22 +14,23 @@ export interface CopyOptions {
   target: ClientSql
   tables: Tables
   progress: Progress
-  /** Called before the end of the transaction is sent: from here on what is stored is not known until it is answered. */
+  /** Called before the commit is sent. If the connection is lost after that, the outcome is unknown. */
   onCommit: () => void
 }
 
-/** What was stored. */
+/** How many rows were stored. */
 export interface Copied {
   users: number
   tasks: number
   keys: number
-  /** The next task gets it, or a larger one. */
+  /** The smallest id that the next task can get. */
   nextId: number
 }
 
 /**
- * Stores users. Those who are there already are kept from making tasks until the end of the transaction; those who
- * have some are a reason to stop.
+ * Stores users. Row locks keep those that already existed from adding tasks until the end of the transaction.
+ *
+ * @throws {TransferError} when one of them has tasks
  */
 const storeUsers = async (sql: ClientSql, tables: Tables, users: StoredUser[]): Promise<void> => {
   const ids = JSON.stringify(users.map(({ id }) => id))
@@ -83,14 +84,14 @@ export const checkIdentity = async (sql: ClientSql, { schema }: Tables): Promise
     )
 }
 
-/** The last id that was given to a task. */
+/** The last id that a task has been given. */
 const readLastId = async (sql: ClientSql, tables: Tables): Promise<number> => {
   const [sequence] = await sql<[{ last: number }]>`
     select case when is_called then last_value else last_value - 1 end as last from ${tables.taskIds}`
   return sequence.last
 }
 
-/** Puts the identity above all ids, and never back: the service may be giving some at this moment. */
+/** Raises the identity sequence above all ids. Never lowers it: the service may be creating tasks. */
 const raiseIdentity = async (sql: ClientSql, tables: Tables, largestId: number): Promise<number> => {
   await sql`
     select setval(pg_get_serial_sequence(format('%I.%I', ${tables.schema}::text, 'tasks'), 'id'), ${largestId})
@@ -100,13 +101,13 @@ const raiseIdentity = async (sql: ClientSql, tables: Tables, largestId: number):
 }
 
 /**
- * Copies everything in one transaction: all of it, or nothing.
+ * Copies everything in one transaction.
  *
  * @throws {TransferError} and errors of either database
  */
 export const copyAll = async (options: CopyOptions): Promise<Copied> => {
   const { reader, rules, target: sql, tables, progress, onCommit } = options
-  // What is found was told before.
+  // The scan has already reported these.
   const findings = { problems: createTally(), changes: createTally() }
   const copied: Copied = { users: 0, tasks: 0, keys: 0, nextId: 1 }
   await sql`begin`

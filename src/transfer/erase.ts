@@ -8,10 +8,10 @@ export interface Erased {
 }
 
 /**
- * Deletes a user, with all tasks and idempotency keys, in one transaction; `undefined` when there is nobody of that
- * id. What the user writes meanwhile waits, and is deleted or refused with the rest.
+ * Deletes a user, with all tasks and idempotency keys, in one transaction. `undefined` if there is no such user. Writes of
+ * the user wait for the row lock, and then fail or create the user again.
  *
- * @param sql one connection, to be destroyed when this fails: the transaction stays open then
+ * @param sql one connection. Destroy it if this fails: its transaction is still open.
  */
 export const eraseUser = async (
   sql: ClientSql,

@@ -1,80 +1,33 @@
-import { type Column, type ColumnKind, type Table, tableName } from './tables.ts'
+import {
+  hasTitle,
+  ownerColumns,
+  readTaskColumns,
+  readUserColumns,
+  type TaskColumns,
+  type UserColumns,
+} from './columns.ts'
+import { type Column, type Table, tableName } from './tables.ts'
 import { TransferError } from './transfer-error.ts'
 
-/** What the command line says where the names of a source do not speak for themselves. */
+/** The options of the command line, for sources whose names are not clear. */
 export interface MappingOptions {
   /** `[schema.]table` */
   tasks?: string | undefined
   users?: string | undefined
-  /** Which column of the users is the subject of their tokens. */
+  /** The column of the users with the subject of their tokens. */
   userId?: string | undefined
 }
 
-/** Which column of the source is read for what. */
-export interface TaskColumns {
-  id: Column
-  /** Integers are kept, others numbered anew. */
-  isIdKept: boolean
-  owner: Column
-  title: Column
-  description?: Column
-  completed?: Column
-  status?: Column
-  createdAt?: Column
-  updatedAt?: Column
-  deleted?: Column
-}
-
-export interface UserColumns {
-  /** What the owner of a task refers to. */
-  key: Column
-  /** The subject of the user's tokens. */
-  id: Column
-  email?: Column
-  passwordHash?: Column
-  createdAt?: Column
-  deleted?: Column
-  active?: Column
-}
-
+/** The tables of a source, and what their columns are read for. */
 export interface Mapping {
   tasks: { table: Table; columns: TaskColumns; leftBehind: Column[] }
-  /** Without: the owners of the tasks are the subjects of tokens themselves. */
+  /** Without it, the owner of a task is the subject of tokens. */
   users?: { table: Table; columns: UserColumns; leftBehind: Column[] }
-  /** The idempotency keys, where the source is of this service. */
+  /** The idempotency keys, if the source is a database of this service. */
   keys?: Table
 }
 
-/** Names are compared without case and underscores: `userId` is `user_id`. */
-const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '')
-
-const findColumn = (table: Table, names: string[], kinds: ColumnKind[]): Column | undefined =>
-  names
-    .map((name) => table.columns.find((column) => plain(column.name) === name && kinds.includes(column.kind)))
-    .find((column) => column !== undefined)
-
-const CREATED = ['createdat', 'created', 'createdon', 'datecreated', 'insertedat', 'datejoined']
-const UPDATED = ['updatedat', 'updated', 'updatedon', 'dateupdated', 'modifiedat', 'modified', 'lastmodified']
-const DELETED = ['deletedat', 'deleted', 'isdeleted', 'deletedon']
-const OWNER = [
-  'userid',
-  'ownerid',
-  'owner',
-  'user',
-  'authorid',
-  'author',
-  'creatorid',
-  'creator',
-  'createdby',
-  'accountid',
-  'username',
-  'useremail',
-  'owneremail',
-]
-const COMPLETED = ['completed', 'iscompleted', 'complete', 'iscomplete', 'done', 'isdone']
-const PASSWORD = ['passwordhash', 'hashedpassword', 'password', 'encryptedpassword']
-
-/** @throws {TransferError} when this user may not read the table: without it something would be lost, unnoticed */
+/** @throws {TransferError} when the role may not read the table, so that rows would be lost unnoticed */
 const readable = (table: Table): Table => {
   if (table.isReadable) return table
   throw new TransferError(
@@ -83,18 +36,13 @@ const readable = (table: Table): Table => {
   )
 }
 
-/** Those that may be read; where there are none, the others, so that one of them is asked for. */
+/** The readable tables. If there are none, all of them, so that the error names one. */
 const preferReadable = (tables: Table[]): Table[] => {
   const found = tables.filter(({ isReadable }) => isReadable)
   return found.length > 0 ? found : tables
 }
 
-const FIELDS = ['title', 'description', 'status', 'email', ...CREATED, ...UPDATED, ...COMPLETED, ...PASSWORD]
-
-/** Whether a column is called like a field that there is here: it is left behind for another reason. */
-export const isFieldName = (name: string): boolean => FIELDS.includes(plain(name))
-
-/** The table of a name that the command line gave, in quotes or without. */
+/** Finds the table that the command line names, with or without quotes. */
 const named = (tables: Table[], text: string, option: string): Table => {
   const texts = [text, text.replaceAll('"', '')]
   const exact = tables.filter((table) => texts.includes(tableName(table)))
@@ -117,7 +65,7 @@ const chooseTasks = (tables: Table[], { tasks }: MappingOptions): Table => {
     throw new TransferError(
       `More than one table may have the tasks: ${found.map(tableName).join(', ')}. Say which: --tasks ${tableName(other)}`,
     )
-  const alike = tables.filter((one) => findColumn(one, ['title'], ['text'])).map(tableName)
+  const alike = tables.filter(hasTitle).map(tableName)
   throw new TransferError(
     [
       'The source has no task table: none that is called "task" or "tasks".',
@@ -126,12 +74,6 @@ const chooseTasks = (tables: Table[], { tasks }: MappingOptions): Table => {
         : 'If it is called otherwise, name it with --tasks [schema.]table.',
     ].join('\n'),
   )
-}
-
-/** The columns that may be the owner: by name, and by a foreign key. */
-const ownerColumns = (tasks: Table): Column[] => {
-  const byName = OWNER.flatMap((name) => tasks.columns.filter((column) => plain(column.name) === name))
-  return [...byName.filter(({ references }) => references), ...byName.filter(({ references }) => !references)]
 }
 
 const chooseUsers = (tables: Table[], tasks: Table, { users }: MappingOptions): Table | undefined => {
@@ -149,104 +91,12 @@ const chooseUsers = (tables: Table[], tasks: Table, { users }: MappingOptions): 
   return table
 }
 
-const chooseOwner = (tasks: Table, users: Table | undefined): Column | undefined => {
-  const leadsToUsers = ({ references }: Column) =>
-    users && references?.schema === users.schema && references.table === users.name
-  const byName = ownerColumns(tasks)
-  const byKey = tasks.columns.filter(leadsToUsers)
-  return byName.find(leadsToUsers) ?? (byKey.length === 1 ? byKey[0] : undefined) ?? byName[0]
-}
-
-const missing = (table: Table, what: string[]): TransferError =>
-  new TransferError(
-    [
-      `Table ${tableName(table)} cannot be read as ${what[0]}: it has no ${what.slice(1).join(', and no ')}.`,
-      `Its columns: ${table.columns.map(({ name, type }) => `${name} (${type})`).join(', ')}`,
-    ].join('\n'),
-  )
-
 const rest = (table: Table, read: object): Column[] =>
   table.columns.filter((column) => !Object.values(read).includes(column))
 
-const keyOf = (table: Table): Column | undefined =>
-  table.columns.find(({ name }) => name === table.key) ?? table.columns.find(({ name }) => name === 'id')
-
-/** Optional columns by name and kind; those that are not there are left out. */
-const findColumns = <T extends string>(
-  table: Table,
-  wanted: Record<T, [names: string[], kinds: ColumnKind[]]>,
-): Partial<Record<T, Column>> => {
-  const entries = Object.entries<[string[], ColumnKind[]]>(wanted)
-  const found = entries.map(([part, [names, kinds]]) => [part, findColumn(table, names, kinds)] as const)
-  return Object.fromEntries(found.filter(([, column]) => column)) as Partial<Record<T, Column>>
-}
-
-const readTaskColumns = (table: Table, users: Table | undefined): TaskColumns => {
-  const id = keyOf(table)
-  const title = findColumn(table, ['title'], ['text'])
-  const owner = chooseOwner(table, users)
-  if (!id || !title || !owner)
-    throw missing(table, [
-      'tasks',
-      ...(id ? [] : ['id']),
-      ...(title ? [] : ['title in text']),
-      ...(owner ? [] : ['owner (such as user_id)']),
-    ])
-  const optional = findColumns(table, {
-    description: [['description'], ['text']],
-    completed: [COMPLETED, ['boolean', 'integer', 'text']],
-    status: [['status'], ['text', 'boolean']],
-    createdAt: [CREATED, ['time', 'text']],
-    updatedAt: [UPDATED, ['time', 'text']],
-    deleted: [DELETED, ['time', 'boolean', 'integer']],
-  })
-  const unread = table.columns.find(({ name }) => plain(name) === 'status')
-  if (unread && !optional.status && !optional.completed)
-    throw new TransferError(
-      `Column status of ${tableName(table)} is of type ${unread.type}: what its values mean is not known.`,
-    )
-  return { id, isIdKept: id.kind === 'integer', owner, title, ...optional }
-}
-
-/** `user_email` is the `email` of a user, `username` the `username`, `user_id` the `user_id` or `id`. */
-const isNamedFor = (owner: Column, column: string): boolean => {
-  const [whole, part] = [plain(owner.name), plain(owner.name).replace(/^(user|owner)/, '')]
-  return whole !== part && [whole, part].includes(plain(column))
-}
-
-const readUserColumns = (table: Table, owner: Column, { userId }: MappingOptions): UserColumns => {
-  const { references } = owner
-  const isReferenced = references?.schema === table.schema && references.table === table.name
-  const referenced = table.columns.find(({ name }) => isReferenced && name === references.column)
-  const primary = keyOf(table)
-  const id =
-    userId === undefined
-      ? (findColumn(table, ['id'], ['text', 'integer', 'other']) ?? primary)
-      : table.columns.find(({ name }) => name === userId)
-  if (!id && userId !== undefined)
-    throw new TransferError(`--user-id: ${tableName(table)} has no column ${userId}`)
-  if (!id)
-    throw missing(table, ['users', 'id; name the column that is the subject of their tokens with --user-id'])
-  // Without a foreign key, an owner that cannot be the number of a user may be what tokens say.
-  const sameName = table.columns.find(({ name, kind }) => kind === owner.kind && isNamedFor(owner, name))
-  const isNumbered = primary?.kind === 'integer' && owner.kind !== 'integer' && id.kind !== 'integer'
-  const key = referenced ?? sameName ?? (isNumbered ? id : (primary ?? id))
-  return {
-    key,
-    id,
-    ...findColumns(table, {
-      email: [['email', 'emailaddress', 'mail'], ['text']],
-      passwordHash: [PASSWORD, ['text']],
-      createdAt: [CREATED, ['time', 'text']],
-      deleted: [DELETED, ['time', 'boolean', 'integer']],
-      active: [['isactive', 'active'], ['boolean']],
-    }),
-  }
-}
-
 const OWN_KEYS = ['user_id', 'key', 'fingerprint', 'task_id', 'created_at']
 
-/** The idempotency keys beside the tasks, when both are of this service. */
+/** The table of idempotency keys, if it and the tasks are this service's. */
 const findKeys = (tables: Table[], tasks: Table): Table | undefined =>
   tables.find(
     ({ schema, name, columns }) =>
@@ -258,10 +108,9 @@ const findKeys = (tables: Table[], tasks: Table): Table | undefined =>
   )
 
 /**
- * Decides which tables and columns of a source are read for what. A source of this service is the one in which
- * everything has its place.
+ * Decides which tables and columns of a source are read, and for what.
  *
- * @throws {TransferError} when that is not clear, or something is missing that no task can be without
+ * @throws {TransferError} when that is not clear, or a column is missing that every task needs
  */
 export const decideMapping = (tables: Table[], options: MappingOptions): Mapping => {
   const tasks = readable(chooseTasks(tables, options))
@@ -273,12 +122,12 @@ export const decideMapping = (tables: Table[], options: MappingOptions): Mapping
     throw new TransferError(
       '--user-id: the source has no table of users. Name it with --users [schema.]table.',
     )
-  const userColumns = users && readUserColumns(users, columns.owner, options)
+  const userColumns = users && readUserColumns(users, columns.owner, options.userId)
   return {
     tasks: { table: tasks, columns, leftBehind: rest(tasks, columns) },
     ...(users &&
       userColumns && {
-        // Whether a user is active is only looked at.
+        // The column `active` is read, but its value is not kept.
         users: {
           table: users,
           columns: userColumns,

@@ -1,9 +1,10 @@
-import { isFieldName, type Mapping } from './mapping.ts'
+import { isFieldName } from './columns.ts'
+import type { Mapping } from './mapping.ts'
 import type { Scan } from './scan.ts'
 import { type Column, type Table, tableName } from './tables.ts'
 import { countOf, formatCount } from './tally.ts'
 
-/** One line of a table's part: a column of ours, and where it comes from. */
+/** A line of the plan: a column of this service, and its source. */
 type Line = [ours: string, from: string]
 
 const alignLines = (lines: Line[]): string[] => {
@@ -86,7 +87,7 @@ const keysPart = (keys: Table, scan: Scan): string[] => [
   'Left behind: the counts of rate limits, which last for minutes',
 ]
 
-/** What an import would do, for whoever decides about it. */
+/** Describes what an import would do. */
 export const describePlan = (
   mapping: Mapping,
   scan: Scan,

@@ -1,15 +1,15 @@
 import { formatCount } from './tally.ts'
 
-/** Tells how far something is. */
+/** Shows the progress of a transfer. */
 export interface Progress {
   advance(rows: number): void
   end(): void
 }
 
 export interface ProgressOptions {
-  /** For people: `copied`. */
+  /** The word for what is done: `copied`. */
   done: string
-  /** How many rows there are, when that is known. */
+  /** The number of rows, if it is known. */
   total?: number
   isTerminal: boolean
   write: (text: string) => unknown
@@ -20,7 +20,7 @@ export interface ProgressOptions {
 const TERMINAL_EVERY_MS = 100
 const LOG_EVERY_MS = 5000
 
-/** On a terminal one line that changes; elsewhere a line every few seconds, and none for what is done before. */
+/** On a terminal, progress is one line that is rewritten. Elsewhere, a line is written every 5 s. */
 export const createProgress = ({
   done,
   total,

@@ -4,24 +4,24 @@ import type { Mapping } from './mapping.ts'
 import type { SourceTask, SourceUser } from './rows.ts'
 import type { Column, Table } from './tables.ts'
 
-/** How many rows are in memory at once. */
+/** How many rows are read at a time. */
 const BATCH = 500
 
 const tableOf = ({ schema, name: table }: Table) => fragment`${name(schema)}.${name(table)}`
 
 const missing = fragment`null::text`
 
-/** What emails are trimmed of, as far as it is ASCII. */
+/** The ASCII characters that `String.prototype.trim` removes. */
 const WHITE_SPACE = ' \t\n\v\f\r'
 
 const textOf = (alias: string, column: Column | undefined) =>
   column ? fragment`${name(alias)}.${name(column.name)}::text` : missing
 
-/** A time without a zone is one of the session's, which is UTC. */
+/** A time without a time zone is read in that of the session, which is UTC. */
 const timeOf = (alias: string, column: Column | undefined) =>
   column ? fragment`${name(alias)}.${name(column.name)}::timestamptz::text` : missing
 
-/** Whether a row counts as deleted: by a time, or by a mark. */
+/** Whether a row is marked as deleted, by a time or a flag. */
 const isDeleted = (alias: string, column: Column | undefined) => {
   if (!column) return fragment`false`
   const value = fragment`${name(alias)}.${name(column.name)}`
@@ -31,7 +31,7 @@ const isDeleted = (alias: string, column: Column | undefined) => {
     : fragment`coalesce(${value} <> 0, false)`
 }
 
-/** The users, those marked as deleted included. */
+/** Selects the users, including those marked as deleted. */
 const selectUsers = ({ users, tasks }: Mapping) => {
   if (!users)
     return fragment`
@@ -48,7 +48,7 @@ const selectUsers = ({ users, tasks }: Mapping) => {
     from ${tableOf(table)} as u`
 }
 
-/** The tasks in the order of creation, those marked as deleted and those of deleted users included. */
+/** Selects the tasks in order of creation, including deleted ones and those of deleted users. */
 const selectTasks = ({ users, tasks: { table, columns } }: Mapping) => {
   const owner = textOf('t', columns.owner)
   const id = fragment`t.${name(columns.id.name)}`
@@ -68,7 +68,7 @@ const selectTasks = ({ users, tasks: { table, columns } }: Mapping) => {
     order by ${inOrder}`
 }
 
-/** An idempotency key, as text. */
+/** An idempotency key. All values are text. */
 export interface SourceKey {
   user_id: string
   key: string
@@ -81,7 +81,7 @@ const selectKeys = (keys: Table) => fragment`
   select user_id, key, encode(fingerprint, 'hex') as fingerprint, task_id::text, created_at::text
   from ${tableOf(keys)} order by user_id, key`
 
-/** @param cursor a name of its own for each kind of rows: the driver keeps the columns of a prepared `fetch` */
+/** @param cursor a different name for each kind of rows, because the driver caches the columns of a prepared `fetch` */
 const readInBatches = async function* <T extends Row>(
   sql: ClientSql,
   cursor: 'users' | 'tasks' | 'keys',
@@ -96,14 +96,14 @@ const readInBatches = async function* <T extends Row>(
   await sql`close ${name(cursor)}`
 }
 
-/** Reads a source, in batches: memory does not grow with it. */
+/** Reads a source in batches. */
 export const createReader = (sql: ClientSql, mapping: Mapping) => ({
   users: () => readInBatches<SourceUser & Row>(sql, 'users', selectUsers(mapping)),
   tasks: () => readInBatches<SourceTask & Row>(sql, 'tasks', selectTasks(mapping)),
   async *keys(): AsyncGenerator<SourceKey[]> {
     if (mapping.keys) yield* readInBatches<SourceKey & Row>(sql, 'keys', selectKeys(mapping.keys))
   },
-  /** The last id that was given to a task, also to one that is deleted now; 0 where that is not known. */
+  /** The last id that a task has been given, even if it was deleted. 0 if that is not known. */
   async lastId(): Promise<number> {
     if (!mapping.keys) return 0
     const [sequence] = await sql<[{ last: number }]>`
@@ -111,7 +111,7 @@ export const createReader = (sql: ClientSql, mapping: Mapping) => ({
       from ${name(mapping.keys.schema)}.tasks_id_seq`
     return sequence.last
   },
-  /** Values that are there more than once, and must not be. */
+  /** Duplicates of values that must be unique. */
   async duplicates(): Promise<{ emails: string[]; ids: string[]; keys: string[]; taskIds: string[] }> {
     const repeated = async (value: Fragment, from: Fragment, where: Fragment): Promise<string[]> => {
       const found = await sql<{ value: string }[]>`

@@ -1,11 +1,11 @@
 import { isUserId } from '../auth/token.ts'
 import { quoted, type Tally } from './tally.ts'
 
-/** A task of a source, each value as PostgreSQL writes it. */
+/** A task of a source. Values are in PostgreSQL's text format. */
 export interface SourceTask {
   id: string | null
   owner: string | null
-  /** The subject of the owner's tokens; `null` when the owner is no user. */
+  /** The subject of the owner's tokens. `null` if the owner is not among the users. */
   user_id: string | null
   title: string | null
   description: string | null
@@ -25,7 +25,7 @@ export interface SourceUser {
   is_inactive: boolean
 }
 
-/** A task as it is stored; a time that is `null` is that of the import. */
+/** A task as it is stored. A time that is `null` becomes the time of the import. */
 export interface StoredTask {
   id: string
   user_id: string
@@ -43,26 +43,26 @@ export interface StoredUser {
   created_at: string | null
 }
 
-/** What became of rows: what cannot be understood, which stops everything, and what is not stored as it was. */
+/** Problems, which stop the import, and changes to values that are imported. */
 export interface Findings {
   problems: Tally
   changes: Tally
 }
 
-/** What of a source decides how its rows are read. */
+/** How the rows of a source are read. */
 export interface ReadingRules {
   isIdKept: boolean
-  /** The completion is read from; without either, tasks are pending. */
+  /** Which columns have the completion. Without either, tasks are pending. */
   hasCompleted: boolean
   hasStatus: boolean
-  /** An encoding that lets any bytes through: what was not UTF-8 arrives as U+FFFD. */
+  /** Whether the encoding is SQL_ASCII, which allows any bytes. Those that are not UTF-8 are read as U+FFFD. */
   isEncodingUnknown: boolean
 }
 
 const MAX_TITLE = 200
 const MAX_DESCRIPTION = 10_000
 
-/** One less than the largest id there can be: the next task needs one, too. */
+/** One less than the largest possible id, because the next task needs one, too. */
 const MAX_ID = Number.MAX_SAFE_INTEGER - 1
 
 const STATUSES: Record<string, string> = {
@@ -99,13 +99,13 @@ const COMPLETIONS: Record<string, boolean> = {
 const lookUp = <T>(table: Record<string, T>, key: string): T | undefined =>
   Object.hasOwn(table, key) ? table[key] : undefined
 
-/** Tasks and users are named by these in what is printed. */
+/** How problems and changes name a task or a user. */
 const taskName = ({ id }: SourceTask) => `task ${id === null ? 'without an id' : quotedUnlessPlain(id)}`
 const userName = ({ id, email }: SourceUser) =>
   `user ${quoted(id)}${email === null ? '' : ` (${quoted(email)})`}`
 const quotedUnlessPlain = (text: string) => (/^[\w-]{1,60}$/.test(text) ? text : quoted(text))
 
-/** The state of a task by each of the columns that tell; `undefined` for what cannot be understood. */
+/** The status of a task by each column that has it. `undefined` for an unknown value. */
 const readStates = (task: SourceTask, { hasCompleted, hasStatus }: ReadingRules): (string | undefined)[] => {
   const completed = task.completed === null ? false : lookUp(COMPLETIONS, task.completed.trim().toLowerCase())
   const word = task.status
@@ -129,7 +129,7 @@ const cut = (text: string, length: number): string => {
   return characters.length > length ? characters.slice(0, length).join('') : text
 }
 
-/** Title and description within their limits; a long title stands whole at the top of the description. */
+/** Shortens title and description to their limits. The whole of a long title is put at the top of the description. */
 const fitText = (title: string, description: string | null) => {
   const short = cut(title, MAX_TITLE)
   const isTitleCut = short !== title
@@ -150,9 +150,9 @@ const idProblem = (id: string | null, { isIdKept }: ReadingRules): string | unde
 }
 
 /**
- * A task as it is to be stored, or `undefined` when it cannot be, which is among the problems then.
+ * Converts a task. `undefined` if it has a problem, which is added to `problems`.
  *
- * @param id the new one, where ids are not kept
+ * @param id the new id, if ids are not kept
  */
 export const readTask = (
   row: SourceTask,
@@ -183,7 +183,7 @@ export const readTask = (
   if (!isTime(row.created_at) || !isTime(row.updated_at))
     return hasProblem('tasks with a time that is not in the years 1 to 9999')
 
-  // Many programs keep up only one of two such columns, and the other one at its default.
+  // Many programs only update one of the two columns, and leave the other at its default.
   const status = states.includes('completed') ? 'completed' : first
   if (states.includes('completed') && new Set(states).size > 1)
     changes.add('tasks completed by one column and not by the other: taken as completed', name)
@@ -202,14 +202,14 @@ export const readTask = (
   }
 }
 
-/** A hash, and what Spring and Django put in front of it. */
+/** A bcrypt hash, with the prefixes of Spring and Django. */
 const BCRYPT = /^(?:\{bcrypt\}|bcrypt\$)?(\$2[aby]\$\d\d\$[./A-Za-z0-9]{53})$/
 
-/** What made a hash, as far as it says so: `argon2`. */
+/** The algorithm of a hash, such as `argon2`. */
 const hashName = (hash: string): string =>
   /^\$?(argon2|scrypt|pbkdf2|sha\d+|md5|bcrypt[-_]sha256)/i.exec(hash)?.[1] ?? 'another kind'
 
-/** A user as it is to be stored, or `undefined` when it cannot be, which is among the problems then. */
+/** Converts a user. `undefined` if it has a problem, which is added to `problems`. */
 export const readUser = (
   row: SourceUser,
   rules: ReadingRules,

@@ -5,11 +5,11 @@ import type { Reader } from './reading.ts'
 import { type Findings, type ReadingRules, readTask, readUser, type StoredUser } from './rows.ts'
 import { createTally, quoted } from './tally.ts'
 
-/** What there is to copy, and what would become of it. */
+/** What an import would copy, with its problems and changes. */
 export interface Scan extends Findings {
   users: number
   deletedUsers: number
-  /** Users who are in the target already, without tasks. */
+  /** How many users are already in the target, without tasks. */
   takenOver: number
   tasks: number
   deletedTasks: number
@@ -26,7 +26,7 @@ export interface ScanOptions {
 
 const ofEmail = (email: string) => email.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 
-/** Compares users with those of the target. */
+/** Looks for conflicts with users of the target. */
 const compareUsers = async (users: StoredUser[], { target, tables }: ScanOptions, scan: Scan) => {
   const ids = JSON.stringify(users.map(({ id }) => id))
   const byEmail = new Map(users.flatMap((user) => (user.email === null ? [] : [[ofEmail(user.email), user]])))
@@ -50,7 +50,7 @@ const compareUsers = async (users: StoredUser[], { target, tables }: ScanOptions
   }
 }
 
-/** Reads all of the source once, and looks for everything that could go wrong. Changes nothing. */
+/** Reads the whole source and looks for problems. Changes nothing. */
 export const scanSource = async (options: ScanOptions): Promise<Scan> => {
   const { reader, rules, progress } = options
   const scan: Scan = {

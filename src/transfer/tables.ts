@@ -1,14 +1,14 @@
 import type { ClientSql } from '../db/client.ts'
 
-/** What a column can be read as. */
+/** The kind of values that a column has. */
 export type ColumnKind = 'text' | 'integer' | 'boolean' | 'time' | 'other'
 
 export interface Column {
   name: string
-  /** For people: `character varying(200)`. */
+  /** The type as PostgreSQL writes it: `character varying(200)`. */
   type: string
   kind: ColumnKind
-  /** Where its foreign key leads, if it is one by itself. */
+  /** The target of its foreign key, if that has no other column. */
   references?: { schema: string; table: string; column: string }
 }
 
@@ -17,11 +17,11 @@ export interface Table {
   name: string
   columns: Column[]
   isReadable: boolean
-  /** The column that is the primary key by itself. */
+  /** The primary key, if it is a single column. */
   key?: string
 }
 
-/** For people and on the command line: `public.tasks`. */
+/** The name for messages and the command line: `public.tasks`. */
 export const tableName = ({ schema, name }: Table): string => `${schema}.${name}`
 
 interface Row {
@@ -47,7 +47,7 @@ const kindOf = ({ base, category }: Row): ColumnKind => {
   return category === 'B' ? 'boolean' : 'other'
 }
 
-/** All tables and views, but for PostgreSQL's own. */
+/** Reads all tables and views, except PostgreSQL's own. */
 export const readTables = async (sql: ClientSql): Promise<Table[]> => {
   const rows = await sql<Row[]>`
     select nspname as schema, relname as table, attname as name, format_type(atttypid, atttypmod) as type,

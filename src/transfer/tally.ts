@@ -1,10 +1,10 @@
-/** How many examples of a kind are shown. */
+/** How many examples of each kind are kept. */
 const SHOWN = 5
 
-/** Counts what was found, by kind (in the plural), with the first examples of each. */
+/** Counts findings by kind, with the first examples of each. A kind is a plural: `tasks with a blank title`. */
 export interface Tally {
   add(kind: string, example: string): void
-  /** How many there are of all kinds. */
+  /** The number of findings of all kinds. */
   count(): number
   /** One line for each kind. */
   lines(): string[]
@@ -28,14 +28,14 @@ export const createTally = (): Tally => {
   }
 }
 
-/** A number for people: `1,000,000`. */
+/** Formats a number: `1,000,000`. */
 export const formatCount = (count: number): string => count.toLocaleString('en-US')
 
 /** `1 task`, `2 tasks`. */
 export const countOf = (count: number, noun: string): string =>
   `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 
-/** A value of the source for a terminal: short, and with nothing in it that would act on it. */
+/** Quotes a value of the source for a terminal: shortened, and without control characters. */
 export const quoted = (value: string | null): string => {
   if (value === null) return 'null'
   const text = value.length > 60 ? `${value.slice(0, 60)}…` : value

@@ -1,4 +1,4 @@
 import { StartError } from '../system-error.ts'
 
-/** Users and tasks cannot be copied or erased, and nothing was changed; the message is for whoever asked for it. */
+/** A transfer failed, and nothing was changed. The message is for the person who runs the command. */
 export class TransferError extends StartError {}
