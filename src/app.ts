@@ -25,7 +25,7 @@ import type { Log } from './log.ts'
 import { taskRepository } from './tasks/repository.ts'
 import { taskRoutes } from './tasks/routes.ts'
 
-/** All cores but the one that answers requests; a login should not wait longer than a few seconds. */
+/** Uses all cores but one, which answers requests. A login should not wait longer than a few seconds. */
 const HASHING = {
   concurrency: Math.max(1, availableParallelism() - 1),
   maxWaiting: 1000,
@@ -33,10 +33,10 @@ const HASHING = {
   maxWaitMs: 5000,
 }
 
-/** What clients have not read yet of large answers: at most this much memory, of which nobody may take all. */
+/** The most memory for large answers that clients have not read yet, in total and for one user. */
 const UNSENT = { maxBytes: 64 * 2 ** 20, maxBytesOfOne: 16 * 2 ** 20 }
 
-/** What the app is made of. */
+/** The parts of the app. */
 export interface Dependencies {
   config: Pick<
     Config,
@@ -51,18 +51,18 @@ export interface Dependencies {
   >
   database: Database
   verifyToken: VerifyToken
-  /** What signup and login need; without it they do not exist. */
+  /** The parts of signup and login. Without them, these endpoints do not exist. */
   accounts: { sign: TokenSigner; limiter: RateLimiter } | undefined
   /** Resolves to whether requests can be served now. */
   isReady: () => Promise<boolean>
-  /** Whether the process is about to end: then each answer is the last of its connection. */
+  /** Whether the process is shutting down. Then each answer closes its connection. */
   isStopping?: () => boolean
-  /** What measures requests; without it there is no `/metrics`. */
+  /** The metrics. Without them there is no `/metrics`. */
   metrics?: Metrics | undefined
   log: Log
 }
 
-/** Builds the app; nothing listens and nothing is connected yet. */
+/** Builds the app. It does not listen or connect yet. */
 export const buildApp = ({
   config,
   database: plainDatabase,
@@ -90,7 +90,7 @@ export const buildApp = ({
   const documented = (): AnyElysia => app
 
   const app = new Elysia({
-    // One router for every kind of request, which also finds the path behind a short Host.
+    // One router for every kind of request. It also finds the path behind a short Host.
     systemRouter: false,
     handler: { standardHostname: false },
     // Unknown fields are ignored, not copied away.
@@ -120,7 +120,7 @@ export const buildApp = ({
       docs({
         name: packageJson.name,
         version: packageJson.version,
-        // Loaded when somebody asks: the OpenAPI plugin would take a tenth of the start.
+        // Loaded on demand: the OpenAPI plugin takes a tenth of the start-up time.
         openApiDocument: async () =>
           (await import('./docs/openapi.ts')).openApiDocument(documented(), {
             ...config,
@@ -130,7 +130,7 @@ export const buildApp = ({
     )
     .use(taskRoutes('/api/tasks', options))
     .use(taskRoutes('/api/:user_id/tasks', options))
-    // Without accounts nothing is used. Clients' types have them in any case.
+    // Without accounts, these routes are not used. They are always part of the clients' types.
     .use(
       (accounts &&
         accountRoutes({

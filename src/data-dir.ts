@@ -3,15 +3,14 @@ import { resolve } from 'node:path'
 import { dataDirError } from './system-error.ts'
 
 /**
- * Makes `DATA_DIR` as needed, with mode 0700, and mends the mode of one that is there. What a link points to is
- * left as it is: it may be somebody's shared directory.
+ * Creates `DATA_DIR` with mode 0700, or corrects the mode if it exists. The target of a symbolic link is not changed: it may
+ * be a shared directory.
  *
- * @returns a warning when others can look into the directory, because it has another owner, or the file system
- *   keeps no modes
- * @throws {StartError} when it cannot be made
+ * @returns a warning if others can read the directory, because it has another owner or the file system has no modes
+ * @throws {StartError} when it cannot be created
  */
 export const makeDataDir = (dataDir: string): string | undefined => {
-  // Resolved: with a slash at the end the link would be followed.
+  // Resolved, because a trailing slash would follow the link.
   const path = resolve(dataDir)
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
@@ -23,7 +22,7 @@ export const makeDataDir = (dataDir: string): string | undefined => {
   try {
     chmodSync(path, 0o700)
   } catch {
-    // Told below.
+    // Reported below.
   }
   return lstatSync(path).mode & 0o077
     ? `others can look into DATA_DIR, whose mode cannot be set: ${dataDir}`

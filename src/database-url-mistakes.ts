@@ -1,4 +1,4 @@
-/** What people write in place of a connection string, and what to do then. The first that fits is told. */
+/** Common mistakes in connection strings, and what to do. The first match is reported. */
 const MISTAKES: [looks: RegExp, problem: string][] = [
   [/[\t\r\n]/, 'has a line break or a tab in it: write it on one line'],
   [/^psql\s/, 'begins with psql: leave that away, and the quotes with it'],
@@ -8,15 +8,15 @@ const MISTAKES: [looks: RegExp, problem: string][] = [
   [/^\w+ *=/, 'is a list of keywords: write postgresql://user:password@host/database instead'],
 ]
 
-/** The mistake that a text in place of a connection string shows, and what to do; in words that repeat nothing of it. */
+/** Finds the mistake in a connection string. The message contains nothing of the text. */
 export const describeMistake = (text: string): string | undefined =>
   MISTAKES.find(([looks]) => looks.test(text))?.[1]
 
 const ESCAPES = Object.entries({ '#': '%23', '/': '%2F', '?': '%3F', '@': '%40' })
 
 /**
- * What to do about a connection string that has a character in the user name or the password which separates parts:
- * they are taken to end at the last `@`.
+ * Advice for a connection string with an unescaped character in the user name or the password. They are assumed to end at
+ * the last `@`.
  */
 export const describeUnescaped = (text: string): string | undefined => {
   const [, userInfo = ''] = /^postgres(?:ql)?:\/\/(.*)@/i.exec(text) ?? []

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { describeMistake, describeUnescaped } from './database-url-mistakes.ts'
 
-/** How a connection is protected; the words are libpq's. */
+/** How a connection is protected, as in libpq. */
 export type SslMode = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full'
 
-/** Where a PostgreSQL server is and how to speak to it. */
+/** The address of a PostgreSQL server, and how to connect to it. */
 export interface DatabaseAddress {
   /** A host name, an address, or the directory of a Unix socket. */
   host: string
@@ -17,13 +17,13 @@ export interface DatabaseAddress {
   sslMode: SslMode
   /** Certificates (PEM) to trust instead of the system's, from `sslrootcert`. */
   rootCertificate: string | undefined
-  /** The startup parameter `options`, by which Neon can name the endpoint. */
+  /** The startup parameter `options`. Neon can use it to name the endpoint. */
   options: string | undefined
-  /** Parameters of the URL that this service has no use for, by name. */
+  /** The names of parameters of the URL that are ignored. */
   ignored: string[]
 }
 
-/** A connection string that cannot be used; its message says what is wrong and what to do, and repeats no value. */
+/** A connection string cannot be used. The message says what is wrong and what to do, and contains no value. */
 export class DatabaseUrlError extends Error {}
 
 const refuse = (problem: string): never => {
@@ -31,15 +31,15 @@ const refuse = (problem: string): never => {
 }
 
 /**
- * The parts of a connection string, still percent-encoded. What separates them may not stand in them, which is
- * stricter than libpq: it would take the part of a password before an unescaped `/` for a host.
+ * Matches the parts of a connection string, still percent-encoded. Separators in them must be escaped. libpq is less strict:
+ * it takes the part of a password before an unescaped `/` for a host.
  */
 const FORM =
   /^postgres(?:ql)?:\/\/(?:([^:@/?#]*)(?::([^@/?#]*))?@)?([^@/?#]*)(?:\/([^@?#]*))?(?:\?([^#]*))?$/i
 
 const NO_FORM = 'is not a postgresql:// connection string: write postgresql://user:password@host/database'
 
-/** A host and its port. More than one are taken for a host, to be told so. */
+/** A host and its port. A list of hosts matches as one host, so that it can be reported. */
 const ADDRESS = /^(\[[^\]]*\]|[^:,]*)(?::([^,]*))?$/
 
 const decode = (text: string, part: string): string => {
@@ -51,13 +51,13 @@ const decode = (text: string, part: string): string => {
   }
 }
 
-/** Undefined when one has no value. Unlike in a form's query, `+` is a plus. The last value of a name counts. */
+/** Parses parameters. `undefined` if one has no value. `+` is a plus, unlike in forms. The last value of a name counts. */
 const readParameters = (query: string): Map<string, string> | undefined => {
   const parameters = new Map<string, string>()
   for (const parameter of query.split('&').filter((text) => text !== '')) {
     const [, name, value] = /^([^=]*)=(.*)$/.exec(parameter) ?? []
     if (name === undefined || value === undefined) return undefined
-    // What JDBC writes; libpq knows it, too.
+    // JDBC's form, which libpq also accepts.
     if (parameter === 'ssl=true') parameters.set('sslmode', 'require')
     else parameters.set(decode(name, 'name of a parameter'), decode(value, 'value of a parameter'))
   }
@@ -76,7 +76,7 @@ const UNDERSTOOD = new Set([
   'options',
 ])
 
-/** A host as it is compared and connected to; the directory of a socket stays as it is. */
+/** Normalizes a host. The directory of a socket stays unchanged. */
 const readHost = (text: string): string => {
   if (text.startsWith('/') && !text.includes(',')) return text
   const host = text
@@ -101,7 +101,7 @@ const readPort = (text: string): number => {
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 
-/** The domains of Neon's endpoints, in all regions and clouds; the second is the one that Neon tries things out in. */
+/** The domains of Neon's endpoints, in all regions and clouds. The second one is Neon's staging domain. */
 const NEON = /(^|\.)neon\.(tech|build)$/
 
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']
@@ -118,14 +118,14 @@ const readSslMode = (host: string, parameters: Map<string, string>): SslMode => 
   const rootCertificate = parameters.get('sslrootcert')
   const verifies = [
     NEON.test(host) && 'Neon is reached over TLS',
-    // The driver cannot bind channels: the verified certificate stands in for it.
+    // The driver does not support channel binding. A verified certificate replaces it.
     binding === 'require' && 'channel_binding=require needs TLS',
     rootCertificate === 'system' && 'sslrootcert=system needs TLS',
   ].find((reason) => reason !== false)
   if (verifies)
     return given === 'disable' ? refuse(`must not say sslmode=disable: ${verifies}`) : 'verify-full'
 
-  // As for libpq: a Unix socket needs no TLS, and who names an authority wants to hear of it.
+  // As in libpq: a Unix socket needs no TLS, and a root certificate implies `verify-ca`.
   if (host.startsWith('/')) return 'disable'
   if (rootCertificate && (given === undefined || given === 'require')) return 'verify-ca'
   if (given === undefined) return isLoopback(host) ? 'disable' : 'require'
@@ -143,7 +143,7 @@ const readCertificate = (file: string | undefined): string | undefined => {
     return refuse('names an sslrootcert that cannot be read')
   }
   try {
-    // Found out here: given none, TLS would trust the system's, and given a broken one, throw on each connection.
+    // Checked here: with an empty file TLS would trust the system's, and with a broken one fail on each connection.
     if (text.match(CERTIFICATE)?.every((certificate) => new X509Certificate(certificate))) return text
   } catch {}
   return refuse('names an sslrootcert that holds no valid certificate')
@@ -164,7 +164,7 @@ export const parseDatabaseUrl = (text: string): DatabaseAddress => {
   const form = FORM.exec(text) ?? refuse(describeUnescaped(text) ?? NO_FORM)
   const [, givenUser = '', givenPassword = '', address = '', path = '', query = ''] = form
   const [, givenHost = '', givenPort = ''] = ADDRESS.exec(address) ?? ['', address]
-  // A `?` in a password makes the rest of it, and the host, look like parameters: hence these two ask for it.
+  // With a `?` in the password, the rest of it and the host look like parameters. So both checks consider it.
   const parameters =
     readParameters(query) ??
     refuse(describeUnescaped(text) ?? 'has a parameter without a value: write name=value')

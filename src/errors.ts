@@ -1,7 +1,4 @@
-/**
- * The errors a client may be told about, by their stable word. One table gives each its HTTP status, its
- * RFC 9457 title and the sentence used when the place that throws has none better.
- */
+/** The errors that clients see: for each code, its HTTP status, its RFC 9457 title, and the default `detail`. */
 export const ERRORS = {
   invalid_request: { status: 400, title: 'Bad Request', detail: 'The request is not valid' },
   malformed_json: { status: 400, title: 'Bad Request', detail: 'The body is not valid JSON' },
@@ -47,33 +44,33 @@ export const ERRORS = {
   },
 } as const
 
-/** A stable word for programs: the `code` of an answer. */
+/** The `code` of an error, for programs. */
 export type ErrorCode = keyof typeof ERRORS
 
-/** One field that is not valid, and why; `message` continues the field's name ("must not be empty"). */
+/** An invalid field. `message` continues the field's name ("must not be empty"). */
 export interface FieldError {
   field: string
   message: string
 }
 
-/** What an {@link AppError} may carry besides its code. */
+/** Options of an {@link AppError}. */
 export interface AppErrorOptions {
-  /** A sentence for people, without anything of the inside or of what was submitted. */
+  /** A sentence for people. It must not contain internals or submitted values. */
   detail?: string
-  /** The fields that are not valid, for `invalid_request`. */
+  /** The invalid fields, for `invalid_request`. */
   errors?: FieldError[]
   /** Response headers in lower case, such as `allow` or `retry-after`. */
   headers?: Record<string, string>
-  /** True when a header is to blame: that stays 400 where bodies, queries and paths are answered 422. */
+  /** Whether a header is invalid. That is always 400, even with `VALIDATION_ERROR_STATUS=422`. */
   inHeader?: boolean
-  /** Why, for the log only. */
+  /** The reason, for the log only. */
   reason?: string
-  /** How the request is logged; as its status has it when absent. */
+  /** The level of the request's line in the log. By default it depends on the status. */
   logLevel?: 'debug'
   cause?: unknown
 }
 
-/** The one error that code of this service throws on purpose; `http/problem` renders it. */
+/** The error that the service throws on purpose. `http/problem` renders it. */
 export class AppError extends Error {
   readonly code: ErrorCode
   readonly errors: FieldError[] | undefined
@@ -86,7 +83,7 @@ export class AppError extends Error {
     const { errors } = options
     const first = errors?.[0]
     super(options.detail ?? (first ? `${first.field} ${first.message}` : ERRORS[code].detail))
-    // Given to the constructor, even an absent one would take a microsecond.
+    // Passing a cause to the constructor, even `undefined`, takes a microsecond.
     if (options.cause !== undefined) this.cause = options.cause
     this.code = code
     this.errors = errors
@@ -98,10 +95,10 @@ export class AppError extends Error {
 }
 
 /**
- * The error for a database (or an issuer of keys) that cannot answer now.
+ * The error when the database or the issuer of keys cannot answer now.
  *
  * @param reason why, for the log
- * @param retryAfterSeconds told as `Retry-After`
+ * @param retryAfterSeconds the value of `Retry-After`
  */
 export const unavailable = (reason: string, cause?: unknown, retryAfterSeconds = 1): AppError =>
   new AppError('unavailable', { reason, cause, headers: { 'retry-after': String(retryAfterSeconds) } })

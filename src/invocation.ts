@@ -1,13 +1,13 @@
-/** The executable's modules are in a file system of its own (on Windows a drive of its own). */
+/** The modules of the executable are in a virtual file system (on Windows, a virtual drive). */
 const isExecutable = /^(\/\$bunfs|B:[\\/]~BUN)/.test(import.meta.path)
 
 /**
- * What to type for a command of this program, the way it was started: hints can be followed as they are.
+ * The command line for a command of this program, in the form that was used to start it, for hints.
  *
- * @param command with its arguments, such as `token alice`
+ * @param command the command and its arguments, such as `token alice`
  */
 export const commandLine = (command: string): string =>
   `${isExecutable ? process.argv0 : 'bun run'} ${command}`
 
-/** What to type for the program itself, in front of commands and options. */
+/** The command line of the program itself. */
 export const programName = isExecutable ? process.argv0 : 'bun src/main.ts'

@@ -1,8 +1,8 @@
-/** How much is logged, from everything to nothing. */
+/** The log levels, from everything to nothing. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** What stands in a line beside its message. Never a token, a password, a connection string or a body. */
+/** The fields of a line. Never a token, a password, a connection string or a body. */
 export type LogFields = Record<string, unknown>
 
 /** Writes one line per event. */
@@ -11,7 +11,7 @@ export interface Log {
   info(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void
   error(message: string, fields?: LogFields): void
-  /** Writes what is still held back; call it before the process ends. */
+  /** Writes the buffered lines. Call it before the process ends. */
   flush(): void
 }
 
@@ -19,7 +19,7 @@ export interface LogOptions {
   level: LogLevel
   /** `json` for machines, `text` for a terminal. */
   format: 'json' | 'text'
-  /** Where lines go; standard output unless a test listens. */
+  /** Writes lines; to standard output by default. */
   write?: (chunk: string) => void
   /** Milliseconds since 1970. */
   now?: () => number
@@ -28,7 +28,7 @@ export interface LogOptions {
 const FLUSH_AFTER_MS = 20
 const FLUSH_AT_LENGTH = 32_768
 
-/** The user and password of a URL, in a word without spaces and quotes: all between its scheme and its last `@`. */
+/** Redacts the user and password in a word with a URL: everything between `://` and the last `@`, except for `file://`. */
 const redactUrl = (word: string): string => {
   const end = word.lastIndexOf('@')
   let scheme = word.indexOf('://')
@@ -38,8 +38,8 @@ const redactUrl = (word: string): string => {
 }
 
 /**
- * Credentials in what others wrote (a driver's error, a library's message): the user and password of a URL,
- * bearer tokens and JWTs. Takes time in proportion to the line, whatever stands in it.
+ * Redacts credentials in the texts of others, such as a driver's error: the user and password of a URL, bearer tokens and
+ * JWTs. Takes linear time for any text.
  */
 const redact = (line: string): string =>
   line
@@ -47,7 +47,7 @@ const redact = (line: string): string =>
     .replace(/\beyJ[\w.-]*/g, '[redacted]')
     .replace(/\bBearer +[^\s"',}]+/gi, 'Bearer [redacted]')
 
-/** What could end a line, colour the terminal or turn its direction, as JSON would write it. */
+/** Escapes control and formatting characters, as JSON does: they could end a line or change the terminal. */
 const escapeInvisible = (text: string): string =>
   text.replace(/[\p{C}\u2028\u2029]/gu, (character) =>
     character
@@ -65,15 +65,14 @@ const textLine = (time: string, level: string, message: string, fields: LogField
   const { stack, ...rest } = fields
   let line = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${message}`
   for (const name in rest) if (rest[name] !== undefined) line += ` ${name}=${textValue(rest[name])}`
-  // What follows the first line is indented, so that nothing in it passes for a line of the log.
+  // Further lines are indented, so that they do not look like separate events.
   const lines = typeof stack === 'string' ? `${line}\n${stack}` : line
   return lines.split('\n').map(escapeInvisible).join('\n  ')
 }
 
 /**
- * Makes a log. Lines are gathered for up to 20 ms and written together: a system call for each request's
- * line would cost as much as half the request. Errors are written at once. Only they and warnings are searched
- * for credentials: what the other levels say is all of our own wording.
+ * Makes a log. Lines are buffered for up to 20 ms, because a system call for each line would cost as much as half a request.
+ * Errors are written at once. Errors and warnings may quote the texts of others, so credentials in them are redacted.
  */
 export const createLog = ({
   level: lowestLevel,
@@ -83,7 +82,7 @@ export const createLog = ({
 }: LogOptions): Log => {
   let lastMs = Number.NaN
   let lastTime = ''
-  /** The time as text; under load many lines are of one millisecond. */
+  /** The time as text. It is cached, because under load many lines have the same millisecond. */
   const timestamp = (): string => {
     const ms = now()
     if (ms !== lastMs) {
@@ -107,7 +106,7 @@ export const createLog = ({
   }
 
   const jsonLine = (level: string, message: string, fields: LogFields): string => {
-    // In two parts: copying the fields into one object costs more than writing them.
+    // In two parts, because copying the fields into one object costs more than writing them.
     const start = JSON.stringify({ time: timestamp(), level, message })
     const rest = JSON.stringify(fields)
     return rest === '{}' ? start : `${start.slice(0, -1)},${rest.slice(1)}`

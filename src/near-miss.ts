@@ -1,4 +1,4 @@
-/** True when a name becomes another by one letter that is more, less or different, or by two that change places. */
+/** Whether two names differ by one inserted, deleted or replaced letter, or by two swapped letters. */
 export const isNearMiss = (name: string, other: string): boolean => {
   if (name === other) return false
   let same = 0

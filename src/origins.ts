@@ -1,7 +1,7 @@
 /** The origin of an app or of an extension: `capacitor://localhost`, `chrome-extension://…`. Its host keeps its case. */
 const OF_APP = /^(?!(?:https?|wss?|ftp|file):)[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*"'\\]+$/
 
-/** What is often written instead, in the order in which it is looked for, and what to do about it. */
+/** Common mistakes, in the order in which they are checked, and what to do. */
 const MISTAKES: [sign: RegExp, advice: string][] = [
   [/\*/, 'must not have *: name each origin'],
   [/^null$/i, 'must not have null, which any page can send: name the origins'],
@@ -16,8 +16,8 @@ const MISTAKES: [sign: RegExp, advice: string][] = [
 ]
 
 /**
- * Why a text is no origin that a browser or an app could send, in words that continue the name of the variable;
- * `undefined` for one that is. https://www.rfc-editor.org/rfc/rfc6454#section-7
+ * Why a text is not an origin that a browser or an app can send, in words that continue the name of the variable.
+ * `undefined` if it is one. https://www.rfc-editor.org/rfc/rfc6454#section-7
  */
 export const originMistake = (text: string): string | undefined => {
   if (OF_APP.test(text) || (/^https?:\/\/[^*]+$/.test(text) && URL.parse(text)?.origin === text))

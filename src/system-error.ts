@@ -1,7 +1,7 @@
-/** The service cannot start for a reason that whoever started it can mend; the message says which, and how. */
+/** The service cannot start. The message tells the person who starts it why, and what to do. */
 export class StartError extends Error {}
 
-/** What the operating system's codes mean, in words. */
+/** The meanings of the operating system's error codes. */
 const REASONS: Record<string, string> = {
   EACCES: 'permission denied',
   EDQUOT: 'the disk quota is used up',
@@ -21,7 +21,7 @@ const REASONS: Record<string, string> = {
 export const systemErrorCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 
-/** An error in words. */
+/** Describes an error. */
 export const reasonOf = (error: unknown): string => {
   const code = systemErrorCode(error)
   const words = code && REASONS[code]
@@ -29,7 +29,7 @@ export const reasonOf = (error: unknown): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** What `HOST` or `PORT` has to do with a server that cannot listen; other errors come back as they are. */
+/** Explains an error of listening by `HOST` and `PORT`. Other errors are returned unchanged. */
 export const listenError = (cause: unknown, { host, port }: { host: string; port: number }): unknown => {
   switch (systemErrorCode(cause)) {
     case 'EADDRINUSE':
@@ -54,7 +54,7 @@ export const listenError = (cause: unknown, { host, port }: { host: string; port
   }
 }
 
-/** What is wrong with `DATA_DIR`, or with a file in it, and what to do. */
+/** Explains an error of `DATA_DIR` or a file in it. */
 export const dataDirError = (cause: unknown, path: string): StartError => {
   const code = systemErrorCode(cause)
   const isFull = code === 'ENOSPC' || code === 'EDQUOT'

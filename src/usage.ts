@@ -1,6 +1,6 @@
 import { programName } from './invocation.ts'
 
-/** The commands and what they take; printed for `--help`, and for what is not understood. */
+/** The usage, for `--help` and for invalid arguments. */
 export const USAGE = `todo-backend: a task API for many users. Without a command it serves, on the database that the environment and
 .env name: a PostgreSQL server (DATABASE_URL), or else an embedded one in DATA_DIR (.data).
 

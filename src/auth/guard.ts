@@ -14,8 +14,8 @@ const bearerToken = (header: string | null): string => {
 }
 
 /**
- * Requires a valid token, and attaches its user as `userId`, before a body is read or anything else is validated. 401
- * without one; 403 when the path names another user.
+ * Requires a valid token, and sets `userId`, before a body is read or anything else is validated. Answers 401 without a
+ * token, and 403 if the path names another user.
  */
 export const authGuard = (verify: VerifyToken) =>
   new Elysia().derive({ as: 'scoped' }, async ({ request, params }) => {

@@ -5,11 +5,11 @@ export interface VerificationKey {
   kid: string | undefined
   alg: string
   key: CryptoKey
-  /** The public members as text, by which the same key under two names is recognised. */
+  /** The public members as text, to recognize the same key under two names. */
   material: string
 }
 
-/** The algorithms that each kind of key may sign with; Ed25519's has two names (RFC 9864). */
+/** The algorithms of each kind of key. That of Ed25519 has two names (RFC 9864). */
 const ALGORITHMS: Record<string, readonly string[]> = {
   'OKP Ed25519': ['EdDSA', 'Ed25519'],
   'EC P-256': ['ES256'],
@@ -22,7 +22,7 @@ export const ASYMMETRIC: readonly string[] = Object.values(ALGORITHMS).flat()
 
 const MIN_RSA_BITS = 2048
 
-/** A key that cannot verify tokens here. It is left out, whatever the reason. */
+/** A key that cannot verify tokens here, for any reason. It is left out. */
 class UnusableKey extends Error {}
 
 const textOf = (value: unknown): string | undefined => {
@@ -30,7 +30,7 @@ const textOf = (value: unknown): string | undefined => {
   return value
 }
 
-/** The keys of one member of a set: one for each algorithm that it may be used with. */
+/** The keys of one member of a set: one for each of its algorithms. */
 const keysOf = async (jwk: Record<string, unknown>): Promise<VerificationKey[]> => {
   const { kty, crv, x, y, n, e, use, key_ops: operations } = jwk
   const [kid, alg] = [textOf(jwk.kid), textOf(jwk.alg)]
@@ -41,7 +41,7 @@ const keysOf = async (jwk: Record<string, unknown>): Promise<VerificationKey[]> 
   const isForVerifying =
     (use ?? 'sig') === 'sig' && (!Array.isArray(operations) || operations.includes('verify'))
   if (algorithms.length === 0 || !isForVerifying) throw new UnusableKey()
-  // Only the public members: a private one would make it a signing key.
+  // Only the public members. With a private one it would be a signing key.
   const material = { kty, crv, x, y, n, e } as Parameters<typeof importJWK>[0]
   return Promise.all(
     algorithms.map(async (algorithm) => {
@@ -54,11 +54,11 @@ const keysOf = async (jwk: Record<string, unknown>): Promise<VerificationKey[]> 
 }
 
 /**
- * Reads a key set. Members that are no usable keys are left out, as RFC 7517 asks, and the others are used.
+ * Reads a key set. Unusable members are left out, as RFC 7517 requires.
  * https://www.rfc-editor.org/rfc/rfc7517#section-5
  *
- * @returns the keys, and the positions, from 1, of the members that are left out
- * @throws {Error} when it is no key set
+ * @returns the keys, and the positions (from 1) of the members that are left out
+ * @throws {Error} when it is not a key set
  */
 export const readKeySet = async (
   text: string,

@@ -6,11 +6,11 @@ import { readKeySet, type VerificationKey } from './jwks.ts'
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
 
-/** Keys older than this are fetched again, so that a withdrawn one stops working. */
+/** Keys older than this are fetched again, so that a revoked key stops working. */
 const FRESH_FOR_MS = 10 * MINUTE_MS
 /** While the issuer is down, keys are used until this age. */
 const USABLE_FOR_MS = 24 * 60 * MINUTE_MS
-/** The least time between two fetches, so that made-up key ids cannot flood the issuer. */
+/** The shortest time between two fetches, so that made-up key ids cannot flood the issuer. */
 const COOLDOWN_MS = 10 * SECOND_MS
 /** The same while there are no keys at all. */
 const FIRST_KEYS_COOLDOWN_MS = SECOND_MS
@@ -20,27 +20,27 @@ const MAX_BYTES = 1_048_576
 export interface KeySetOptions {
   url: URL
   log: Log
-  /** Milliseconds of a monotonic clock: setting the system's clock must not change the age of keys. */
+  /** Milliseconds of a monotonic clock. Setting the system's clock must not change the age of keys. */
   now: () => number
   fetch: (url: URL, init: BunFetchRequestInit) => Promise<Response>
 }
 
-/** What a token's header says about its key. */
+/** The fields of a token's header that select a key. */
 export interface KeyHint {
   alg: string
   kid: string | undefined
 }
 
-/** The keys that may verify a token, and the generation of the set that they are from. */
+/** The keys that may verify a token, and the generation of their key set. */
 export interface FoundKeys {
   keys: VerificationKey[]
   generation: number
 }
 
-/** The public keys of the issuer of tokens. */
+/** The public keys of the issuer. */
 export interface KeySet {
   /**
-   * The keys for an algorithm: those with the given id or, without one, all. Empty when none fits.
+   * The keys for an algorithm and, if given, a key id. Empty if there are none.
    *
    * @throws {AppError} `unavailable` when there are no keys yet and the issuer does not answer
    */
@@ -86,7 +86,7 @@ export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet =>
       fetchedAt = now()
       issuerIsDown = false
     } catch (error) {
-      // After a failure while the keys are still fresh, the first fetch when they are not is still waited for.
+      // Only a failure with stale keys counts: after one with fresh keys, the next refresh is still awaited.
       issuerIsDown = age() >= FRESH_FOR_MS
       log.warn('the key set could not be fetched', { reason: String(error) })
     } finally {
@@ -116,7 +116,7 @@ export const createKeySet = ({ url, log, now, fetch }: KeySetOptions): KeySet =>
       if (age() >= USABLE_FOR_MS) {
         await refresh(FIRST_KEYS_COOLDOWN_MS)
       } else if (age() >= FRESH_FOR_MS) {
-        // An issuer that was down at the last fetch is asked again in the background.
+        // If the issuer was down at the last fetch, refresh in the background.
         const refreshed = refresh(COOLDOWN_MS)
         if (!issuerIsDown) await refreshed
       }

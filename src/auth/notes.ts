@@ -1,7 +1,7 @@
 import type { OperationNotes } from '../http/notes.ts'
 import type { Session } from './schema.ts'
 
-// What the OpenAPI document says about signup and login beyond their schemas.
+// The texts and examples of the OpenAPI document for signup and login.
 
 const session: Session = {
   access_token: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl',

@@ -7,14 +7,14 @@ const COMMON = new Set(commonPasswords.trim().split('\n'))
 
 const COST = 12
 
-/** The password of an unknown email is compared with this, so that it takes as long as that of a known one. */
+/** Used for unknown emails, so that a login takes the same time as for a known email. */
 const DUMMY_HASH = '$2b$12$pI4CQXOLDIxUVYG.zLW7f.hoGcHBzdmeuahc3Lkozu6zySOPuG9/i'
 
 const MIN_LENGTH = 8
 const MAX_LENGTH = 128
 
 /**
- * Why a password is too weak, as a sentence that begins with "password"; `undefined` when it is not.
+ * Why a password is too weak, in words that continue "password". `undefined` if it is not.
  *
  * @param password in its NFC form
  */
@@ -29,18 +29,18 @@ export const weaknessOf = (password: string, email: string): string | undefined 
   return undefined
 }
 
-/** The form that is hashed: keyboards may send the same text as different code points. */
+/** The form that is hashed. Keyboards may send the same text as different code points. */
 export const normalizePassword = (password: string): string => password.normalize('NFC')
 
 const costOf = (hash: string): number => Number(/^\$2[aby]\$(\d\d)\$/.exec(hash)?.[1])
 
 export interface PasswordHasherOptions {
-  /** How many hashes are computed at once; each keeps a core busy for a quarter of a second. */
+  /** How many hashes are computed at a time. Each takes a core for a quarter of a second. */
   concurrency: number
-  /** How many may wait, in all and for one address. */
+  /** How many may wait, in total and for one address. */
   maxWaiting: number
   maxWaitingOfOne: number
-  /** How long one may wait: on a slow machine a full queue would take longer than clients wait. */
+  /** How long one may wait. On a slow machine, a full queue would take longer than clients wait. */
   maxWaitMs: number
 }
 
@@ -52,7 +52,7 @@ export interface PasswordHasher {
   /** @throws {AppError} `unavailable` when too many are waiting, or this one has waited too long */
   hash(password: string, address: string): Promise<string>
   /**
-   * Compares with a stored hash. Without one (`undefined`) it takes as long and resolves to false.
+   * Compares a password with a stored hash. Without a hash it resolves to false, after the same time.
    *
    * @throws {AppError} `unavailable` when too many are waiting, or this one has waited too long
    */
@@ -67,7 +67,7 @@ interface Turn extends Owned {
   reject(error: AppError): void
 }
 
-/** Makes a hasher. bcrypt reads 72 bytes; Bun hashes a longer password first, so that all of it counts. */
+/** Makes a hasher. bcrypt only reads 72 bytes, so Bun hashes longer passwords first. */
 export const createPasswordHasher = ({
   concurrency,
   maxWaiting,

@@ -8,14 +8,14 @@ import type { Database } from '../db/database.ts'
 import { AppError, unavailable } from '../errors.ts'
 
 export interface RateLimitOptions {
-  /** Limits of different names are counted apart. */
+  /** Limits with different names have separate counts. */
   name: string
-  /** How many are allowed in one window. */
+  /** How many are allowed in each window. */
   points: number
   windowSeconds: number
 }
 
-/** Counts in fixed windows. */
+/** A rate limit with fixed windows. */
 export interface RateLimit {
   /**
    * Counts one for `key`.
@@ -24,18 +24,18 @@ export interface RateLimit {
    */
   consume(key: string): Promise<void>
   /**
-   * Makes an attempt, and counts one for `key` if it fails, that is, resolves to false.
+   * Makes an attempt, and counts one for `key` if it resolves to false.
    *
-   * It is counted before it is made and taken back if it succeeds, so that simultaneous guesses are all counted, also
-   * those on other replicas. In one process attempts of a key take turns, so that one under way does not use up the
-   * limit for the next.
+   * The attempt is counted first and taken back if it does not fail, so that simultaneous guesses all count, on other
+   * replicas, too. In one process, attempts for a key run one after another, so that one that is running does not use up the
+   * limit of the next.
    *
-   * @throws {AppError} as `consume`, and `unavailable` when its turn comes too late
+   * @throws {AppError} as `consume`, and `unavailable` when it has waited too long
    */
   attempt(key: string, make: () => Promise<boolean>): Promise<boolean>
 }
 
-/** Makes limits that are all kept in the same place. */
+/** Makes limits that keep their counts in the same place. */
 export type RateLimiter = (options: RateLimitOptions) => RateLimit
 
 interface Sweepable {
@@ -44,16 +44,16 @@ interface Sweepable {
 
 const SWEEP_EVERY_MS = 600_000
 
-/** The database as the library's client. The statements are the library's own, without user input. */
+/** The database as the library's client. The statements are the library's, and contain no user input. */
 const queryClient = ({ run }: Database) => ({
   async query({ text, values }: { text: string; values: (string | number)[] }) {
-    // The first value is the key, which serves as the owner in the queue of statements.
+    // The first value is the key. It is the owner of the statement in the queue.
     const rows = await run((sql) => sql.unsafe(text, values, { prepare: true }), String(values[0]))
     return { rows, rowCount: rows.length }
   },
 })
 
-/** How long an attempt may wait for its turn: less than the time after which an idle connection is cut. */
+/** How long an attempt may wait for its turn. Less than the timeout of idle client connections. */
 const MAX_WAIT_MS = 5000
 
 const rateLimit = (limiter: RateLimiterAbstract, sweep: () => void): RateLimit => {
@@ -98,10 +98,10 @@ const rateLimit = (limiter: RateLimiterAbstract, sweep: () => void): RateLimit =
 }
 
 /**
- * Limits kept in the database: replicas share them, and they survive a restart. They fail closed: what is limited needs
- * the database anyway, and overloading it must not make guesses free.
+ * Keeps the counts in the database: replicas share them, and they survive a restart. If the database fails, requests are
+ * refused: they need it anyway, and overloading it must not allow unlimited guesses.
  *
- * Requests sweep expired counts. A timer would keep an idle database awake.
+ * Requests delete expired counts. A timer would keep an idle database from being suspended.
  */
 export const sharedRateLimiter = (database: Database): RateLimiter => {
   let sweptAt = performance.now()
@@ -128,6 +128,6 @@ export const sharedRateLimiter = (database: Database): RateLimiter => {
   }
 }
 
-/** Limits kept in memory, for the embedded database, which only one process can use. */
+/** Keeps the counts in memory, for the embedded database, which only one process can use. */
 export const localRateLimiter: RateLimiter = ({ name, points, windowSeconds }) =>
   rateLimit(new RateLimiterMemory({ keyPrefix: name, points, duration: windowSeconds }), () => {})

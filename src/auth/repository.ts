@@ -13,9 +13,9 @@ export interface Account {
 export interface UserRepository {
   /** @throws {AppError} `email_taken` */
   create(id: string, email: string, passwordHash: string): Promise<UserReply>
-  /** The account of an email, whatever its case. */
+  /** The account with an email, compared without case. */
   findByEmail(email: string): Promise<Account | null>
-  /** Replaces a hash, unless it was replaced meanwhile. */
+  /** Replaces a hash, unless it has changed since it was read. */
   replaceHash(id: string, oldHash: string, newHash: string): Promise<void>
 }
 

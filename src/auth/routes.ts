@@ -16,21 +16,21 @@ export interface AccountRoutesOptions {
   limiter: RateLimiter
   body: JsonBody
   tokenTtlSeconds: number
-  /** Requests a minute from one address to each of the two endpoints. */
+  /** The most requests a minute from one address, for each of the two endpoints. */
   authRateLimit: number
-  /** As {@link clientAddress} takes it. */
+  /** See {@link clientAddress}. */
   trustProxy: number | string
 }
 
 const LOGIN_FAILURES = 10
 const LOGIN_FAILURES_WINDOW_SECONDS = 15 * 60
 
-/** Phones and autofill leave a space behind an email. */
+/** Trims the email, because phones and autofill append a space. */
 const trimEmail = (body: Record<string, unknown>) => {
   if (typeof body.email === 'string') body.email = body.email.trim()
 }
 
-/** PostgreSQL cannot store NUL, and an unpaired surrogate is not a character: neither can be right. */
+/** PostgreSQL cannot store NUL or unpaired surrogates, so no account can have them. */
 const refuseBrokenText = (fields: Record<string, string>) => {
   const errors = Object.entries(fields)
     .filter(([, text]) => text.includes('\0') || !text.isWellFormed())
@@ -42,7 +42,7 @@ const refuseBrokenText = (fields: Record<string, string>) => {
 const failureKey = (email: string, address: string): string =>
   new Bun.CryptoHasher('sha256').update(`${email.toLowerCase()}\n${address}`).digest('hex')
 
-/** One answer for an unknown email and for a wrong password. */
+/** The same answer for an unknown email and a wrong password. */
 const invalidCredentials = () =>
   new AppError('invalid_credentials', {
     reason: 'unknown email or wrong password',
@@ -84,7 +84,7 @@ export const accountRoutes = ({
     user,
   })
 
-  /** Stores a hash of the present cost. When that is unavailable now, the next login does it. */
+  /** Stores a hash of the current cost. If that fails now, the next login does it. */
   const rehash = async ({ user, passwordHash }: Account, password: string, address: string) => {
     try {
       await users.replaceHash(user.id, passwordHash, await passwords.hash(password, address))
@@ -106,7 +106,7 @@ export const accountRoutes = ({
         const weakness = weaknessOf(normal, email)
         if (weakness)
           throw new AppError('invalid_request', { errors: [{ field: 'password', message: weakness }] })
-        // A UUID, which no id that Better Auth makes can be equal to.
+        // A UUID, which is never an id that Better Auth makes.
         const user = await users.create(crypto.randomUUID(), email, await passwords.hash(normal, address))
         set.status = 201
         return session(user)
@@ -125,7 +125,7 @@ export const accountRoutes = ({
         refuseBrokenText({ email, password })
         const account = await users.findByEmail(email)
         const normal = normalizePassword(password)
-        // The stored email, because the database compares emails in its own way.
+        // The stored email, because only the database decides which emails are equal.
         const key = failureKey(account?.user.email ?? email, address)
         const isRight = await failures.attempt(key, () =>
           passwords.verify(normal, account?.passwordHash, address),
@@ -147,7 +147,7 @@ const notFound = () => {
   throw new NotFoundError()
 }
 
-/** Both paths stay public: 405 for another method, 404 when there are no accounts. */
+/** Keeps both paths public: 405 for another method, 404 without accounts. */
 export const accountPaths = new Elysia({ prefix: '/api/auth' })
   .all('/signup', notFound, { detail: { hide: true } })
   .all('/login', notFound, { detail: { hide: true } })

@@ -1,6 +1,6 @@
 import { type Static, t } from 'elysia'
 
-/** The body of signup. What is not listed is ignored. */
+/** The body of signup. Unknown fields are ignored. */
 export const Signup = t.Object(
   {
     email: t.String({ format: 'email', maxLength: 254, description: 'an email address' }),
@@ -15,7 +15,7 @@ export const Login = t.Object(
   { title: 'Login', additionalProperties: true },
 )
 
-/** A user, as told to themselves. */
+/** A user in the answer of signup and login. */
 export const UserReply = t.Object(
   {
     id: t.String(),

@@ -4,14 +4,14 @@ import type { Config } from '../config.ts'
 import { makeDataDir } from '../data-dir.ts'
 import { dataDirError, StartError, systemErrorCode } from '../system-error.ts'
 
-/** The secret cannot be used; the message says why, for the person who started the service. */
+/** The secret cannot be used. The message is for the person who starts the service. */
 export class SecretError extends StartError {}
 
 const MIN_LENGTH = 32
 
 const newSecret = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')
 
-/** Runs `use` with the name of a new private file beside `file`, and removes that file afterwards. */
+/** Runs `use` with the name of a new private file beside `file`. Removes that file afterwards. */
 const withDraft = <T>(file: string, content: string, use: (draft: string) => T): T => {
   const draft = `${file}.${crypto.randomUUID()}`
   try {
@@ -22,7 +22,7 @@ const withDraft = <T>(file: string, content: string, use: (draft: string) => T):
   }
 }
 
-/** Creates the secret in `file` unless it exists; atomically, also when two processes do so at once. */
+/** Creates the secret in `file` unless it exists. Atomic, even if two processes do it at the same time. */
 const createSecret = (file: string): void => {
   const secret = newSecret()
   withDraft(file, secret, (draft) => {
@@ -35,7 +35,7 @@ const createSecret = (file: string): void => {
   })
 }
 
-/** The same on a file system without links (exFAT), where the second process may have to wait for the first. */
+/** The same for a file system without links (exFAT). The second process may have to wait for the first. */
 const createWithoutLink = (file: string, secret: string): void => {
   try {
     fs.writeFileSync(file, secret, { mode: 0o600, flag: 'wx', flush: true })
@@ -48,7 +48,7 @@ const createWithoutLink = (file: string, secret: string): void => {
 const isPrivate = ({ uid, mode }: Stats): boolean =>
   (mode & 0o077) === 0 && (process.geteuid === undefined || uid === process.geteuid())
 
-/** Whether a file is as private as a new one would be there: some file systems keep no owners or modes. */
+/** Whether a file is as private as a new one in its directory. Some file systems have no owners or modes. */
 const isLikeOurs = (file: string, { uid, mode }: Stats): boolean => {
   try {
     return withDraft(file, '', (draft) => {
@@ -61,12 +61,12 @@ const isLikeOurs = (file: string, { uid, mode }: Stats): boolean => {
 }
 
 /**
- * Reads the secret, provided that nobody else can have written or read it: with a known secret anybody can make tokens.
+ * Reads the secret, if nobody else can have written or read it: who knows the secret can make tokens.
  */
 const readSecret = (file: string): string => {
   let descriptor: number
   try {
-    // A link could point to a file that others know, and a pipe would block: neither is accepted.
+    // Links and pipes are refused: a link could lead to a file that others can read, and a pipe would block.
     descriptor = fs.openSync(
       file,
       constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
@@ -91,7 +91,7 @@ const readSecret = (file: string): string => {
   }
 }
 
-/** A random secret, kept in `dataDir`, so that tokens survive a restart. */
+/** The generated secret. It is kept in `dataDir`, so that tokens survive a restart. */
 const keptSecret = (dataDir: string): { secret: string; file: string } => {
   makeDataDir(dataDir)
   const file = join(dataDir, 'secret')
@@ -107,9 +107,9 @@ const keptSecret = (dataDir: string): { secret: string; file: string } => {
 }
 
 /**
- * The secret for HS256, if there is one, and where it comes from, for people.
+ * The secret for HS256, if there is one, and a description of its origin.
  *
- * @throws {StartError} when none can be kept, or the one that is kept may be known to others
+ * @throws {StartError} when a generated one cannot be stored, or others may know the stored one
  */
 export const chooseSecret = ({
   authSecret,

@@ -11,14 +11,14 @@ export interface TokenSignerOptions {
 }
 
 /**
- * The claims of a token besides its times, issuer and audience. No `email`: Better Auth takes any HS256 token of the
- * shared secret that has one for a proof of that address.
+ * The claims of a token besides its times, issuer and audience. There is no `email`, because Better Auth accepts any HS256
+ * token of the shared secret with an `email` as a proof of that address.
  */
 export interface TokenSubject {
   sub: string
 }
 
-/** Signs a token; the guard accepts it like any other. */
+/** Signs a token for a user. */
 export type TokenSigner = (subject: TokenSubject) => Promise<string>
 
 /** Makes the signer of this service's own tokens (HS256, with `iat`, `exp`, and `iss`, `aud` when given). */

@@ -13,28 +13,28 @@ import type { KeySet } from './key-set.ts'
 
 const CLOCK_TOLERANCE_SECONDS = 5
 
-/** How many verified tokens are remembered: about 5 MB. */
+/** The most cached tokens; about 5 MB. */
 const CACHE_SIZE = 10_000
 
 export interface TokenVerifierOptions {
   /** The HS256 secret. */
   secret: string | undefined
   keySet: KeySet | undefined
-  /** When set, the `iss` and `aud` that a token must have. */
+  /** The `iss` and `aud` that a token must have, if set. */
   issuer: string | undefined
   audience: string | undefined
   /** Milliseconds since 1970. */
   now: () => number
 }
 
-/** How many tokens came to which end since the start. */
+/** How many tokens had which result since the start. `remembered` ones were found in the cache. */
 export type TokenCounts = Record<'remembered' | 'verified' | 'expired' | 'invalid' | 'unavailable', number>
 
 /**
- * Verifies a token and gives the id of its user.
+ * Verifies a token and returns the id of its user.
  *
- * @throws {AppError} `invalid_token`, `token_expired`, or `unavailable` when it needs a key of an issuer that
- *   cannot be reached
+ * @throws {AppError} `invalid_token`, `token_expired`, or `unavailable` when it needs a key and the issuer cannot be
+ *   reached
  */
 export type VerifyToken = (token: string) => string | Promise<string>
 
@@ -45,9 +45,9 @@ export interface TokenVerifier {
 
 interface Verified {
   userId: string
-  /** The first second in which the token is not valid any more. */
+  /** The first second at which the token is expired. */
   expiresAt: number
-  /** The key set's generation that vouched for it; `undefined` for the secret, which does not change. */
+  /** The generation of the key set that verified it. `undefined` for the secret, which does not change. */
   generation: number | undefined
 }
 
@@ -60,7 +60,7 @@ const refuse = (code: 'invalid_token' | 'token_expired', reason: string, cause?:
   })
 }
 
-/** Why a claim that is there does not fit, in words that say what to compare it with. */
+/** The reasons for claims with a wrong value. They name the setting to compare with. */
 const MISMATCHES: Record<string, string> = {
   iss: 'iss is not JWT_ISSUER',
   aud: 'aud is not JWT_AUDIENCE',
@@ -80,16 +80,16 @@ const toRefusal = (error: unknown): AppError => {
   return refuse('invalid_token', error instanceof errors.JOSEError ? error.code : String(error), error)
 }
 
-/** Some bytes in base64url: whole groups of four characters, and a last one without stray bits. */
+/** Base64url without padding. The unused bits of the last character must be zero. */
 const PART = '(?=[^.])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?'
 
 /**
- * Exactly the compact form of RFC 7515: three parts in base64url. jose would also take padding, white space and
- * stray bits, and so one token in several spellings.
+ * The compact serialization of RFC 7515: three parts in base64url. jose also accepts padding, white space and non-zero
+ * unused bits, so that one token could be written in several ways.
  */
 const COMPACT = new RegExp(`^${PART}\\.${PART}\\.${PART}$`)
 
-/** The commonest cause, and one that nobody finds: Bun puts the value of `$name` into what `.env` says. */
+/** Names the most common cause, which is hard to find: Bun expands `$name` in `.env`. */
 const WRONG_SECRET =
   'wrong signature: BETTER_AUTH_SECRET is not the signer’s (in .env, a $ in it must be written as \\$)'
 
@@ -99,14 +99,14 @@ const UNSECURED = 'eyJhbGciOiJub25lIn0'
 /** Control characters: U+0000–001F and 007F–009F. */
 const CONTROL = /\p{Cc}/u
 
-/** Whether tokens may name a user like this: 1 to 255 characters, none of them a control character. */
+/** Whether a text is a valid user id: 1 to 255 characters, none of them a control character. */
 export const isUserId = (id: string): boolean =>
-  // An unpaired surrogate would be stored as U+FFFD, and so be the same user as another.
+  // Unpaired surrogates are stored as U+FFFD, so that two ids could become the same user.
   id !== '' && [...id].length <= 255 && !CONTROL.test(id) && id.isWellFormed()
 
 /**
- * The user a token speaks for: its `sub`, or its `user_id` when there is no `sub`. No other claim will do:
- * Better Auth signs cookies and e-mail links with the same secret.
+ * The user of a token: `sub`, or `user_id` if there is no `sub`. No other claim is accepted, because Better Auth signs
+ * cookies and e-mail links with the same secret.
  */
 const userIdOf = ({ sub, user_id }: JWTPayload & { user_id?: unknown }): string => {
   const [claim, id]: [string, unknown] = sub === undefined ? ['user_id', user_id] : ['sub', sub]
@@ -117,9 +117,9 @@ const userIdOf = ({ sub, user_id }: JWTPayload & { user_id?: unknown }): string 
 }
 
 /**
- * Whether the secret signed a token with HS256 (RFC 7518, section 3.2). Synchronous, which takes 2 µs; jose's way by
- * WebCrypto takes 14 µs and more. Not by `Bun.CryptoHasher`: in Bun 1.4.5 its HMAC throws what an earlier failure
- * left in OpenSSL's queue of errors, such as an elliptic key of a key set that could not be imported.
+ * Whether the secret signed a token with HS256 (RFC 7518, section 3.2). This is synchronous and takes 2 µs; jose uses
+ * WebCrypto, which takes at least 14 µs. `Bun.CryptoHasher` cannot be used: in Bun 1.4.5 its HMAC throws an error that an
+ * earlier failure left in OpenSSL's error queue, such as an invalid key of a key set.
  */
 const isSignedWith = (secret: string, token: string): boolean => {
   const end = token.lastIndexOf('.')
@@ -129,11 +129,10 @@ const isSignedWith = (secret: string, token: string): boolean => {
 }
 
 /**
- * Makes the verifier. Which key may verify is decided by the configuration: HS256 only by the secret, the
- * asymmetric algorithms only by the key set.
+ * Makes the verifier. The configuration decides which key may verify: HS256 only the secret, the asymmetric algorithms only
+ * the key set.
  *
- * A token that was verified is remembered, so that a client's second request costs a look into a map. It is
- * forgotten when it expires and when the keys change.
+ * Verified tokens are cached until they expire or the keys change.
  */
 export const createTokenVerifier = ({
   secret,
@@ -143,7 +142,7 @@ export const createTokenVerifier = ({
   now,
 }: TokenVerifierOptions): TokenVerifier => {
   const verified = new Map<string, Verified>()
-  /** Those tokens in the order in which they came, around and around: to look for a map's oldest key takes long. */
+  /** A ring buffer of these tokens in the order they came, because finding the oldest key of a large map is slow. */
   const order: string[] = []
   let next = 0
   const seconds = () => Math.floor(now() / 1000)
@@ -160,18 +159,18 @@ export const createTokenVerifier = ({
     ...(audience !== undefined && { audience }),
   })
 
-  /** The user of a token whose claims are as expected, but for what jose does not look at. */
+  /** The user of a token whose other claims are verified. Checks `iat`, which jose does not. */
   const userOf = (payload: JWTPayload): string => {
     if ((payload.iat ?? 0) > seconds() + CLOCK_TOLERANCE_SECONDS)
       throw refuse('invalid_token', 'iat is in the future')
     return userIdOf(payload)
   }
 
-  /** The claims of a token that are as expected, whoever signed it. */
+  /** The claims of a token. Verifies them, but not the signature. */
   const claimsOf = (token: string): JWTPayload =>
     UnsecuredJWT.decode(`${UNSECURED}.${token.split('.')[1]}.`, expectations()).payload
 
-  /** The claims of a token that one of the issuer's keys has signed, and the generation of the key set. */
+  /** Verifies a token with the issuer's keys. Returns its claims and the generation of the key set. */
   const verifyWithKeySet = async (keys: KeySet, alg: string, kid: unknown, token: string) => {
     if (kid !== undefined && typeof kid !== 'string') throw refuse('invalid_token', 'kid is not a string')
     const found = await keys.find({ alg, kid })
@@ -199,7 +198,7 @@ export const createTokenVerifier = ({
 
   const counts: TokenCounts = { remembered: 0, verified: 0, expired: 0, invalid: 0, unavailable: 0 }
 
-  /** The user of a signed token, which is remembered. */
+  /** The user of a token with a valid signature, which is cached. */
   const accept = (token: string, payload: JWTPayload, generation?: number): string => {
     const userId = userOf(payload)
     counts.verified += 1
@@ -214,13 +213,13 @@ export const createTokenVerifier = ({
       const { payload, generation } = await verifyWithKeySet(keySet, alg, kid, token)
       return accept(token, payload, generation)
     } catch (error) {
-      // Without keys, claims that no key could save are still told from those that have to wait for one.
+      // If the keys are missing, invalid claims are still 401, not 503.
       if (error instanceof AppError) userOf(claimsOf(token))
       throw error
     }
   }
 
-  /** With the secret at once: a promise for each step would cost a third of the check. */
+  /** Synchronous with the secret: promises would cost a third of the check. */
   const check = (token: string): string | Promise<string> => {
     if (!COMPACT.test(token)) throw refuse('invalid_token', 'malformed')
     const header = decodeProtectedHeader(token)

@@ -8,7 +8,7 @@ const CONTENT_TYPES: Record<string, string> = {
   '.png': 'image/png',
 }
 
-/** A prepared body, the same for everybody. */
+/** A prepared body, which is the same for all requests. */
 export interface Asset {
   body: Uint8Array
   gzipped: Uint8Array
@@ -20,8 +20,9 @@ export interface Asset {
 const compress = promisify(gzip)
 
 /**
- * Prepares a body, and compresses it off the event loop: half a megabyte in place of two. That is safe here, because the
- * files hold no secret beside text that an attacker chooses (BREACH). Answers of the API are not compressed; a proxy may.
+ * Prepares a body, and compresses it on another thread: half a megabyte instead of two. Compression is safe here, because the
+ * files contain no secret next to text that an attacker chooses (BREACH). The API's answers are not compressed, except by a
+ * proxy.
  */
 export const prepareAsset = async (body: Uint8Array, contentType: string): Promise<Asset> => ({
   body,
@@ -41,7 +42,7 @@ export const prepareFile = async (name: string, path: string): Promise<[string, 
 const takesGzip = (request: Request): boolean =>
   /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(request.headers.get('accept-encoding') ?? '')
 
-/** The bytes of an asset to answer with; sets the headers that tell what they are. */
+/** The bytes of an asset for an answer. Sets its headers. */
 export const sendAsset = (
   asset: Asset,
   request: Request,

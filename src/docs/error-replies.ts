@@ -3,18 +3,18 @@ import { EXAMPLE_REQUEST_ID, type OperationNotes, type ResponseHeader } from '..
 import { type Problem, toProblem } from '../http/problem.ts'
 import type { Json } from './schema-rewriter.ts'
 
-/** An operation as the OpenAPI plugin makes it of a route: its notes, and its schemas. */
+/** An operation as the OpenAPI plugin makes it from a route: its notes and schemas. */
 export interface PluginOperation extends OperationNotes {
   parameters?: Json[]
   responses: Record<string, Json>
   requestBody?: { content: Record<string, { schema: Json }> }
 }
 
-/** References to the headers of these names, as an OpenAPI response has them. */
+/** References to headers, for an OpenAPI response. */
 export const headerReferences = (names: readonly ResponseHeader[]): Json =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
 
-/** With `VALIDATION_ERROR_STATUS=422`, 400 is left for headers. */
+/** With `VALIDATION_ERROR_STATUS=422`, only an invalid header is 400. */
 const statusesOf = (code: ErrorCode, validationErrorStatus: 400 | 422): number[] =>
   code === 'invalid_request' && validationErrorStatus === 422 ? [400, 422] : [ERRORS[code].status]
 
@@ -36,7 +36,7 @@ const headersOf = (status: string): ResponseHeader[] => {
 
 const exampleFieldError = { field: 'title', message: 'must not be empty' }
 
-/** An error as it is answered. */
+/** An example of an error. */
 const exampleOf = (code: ErrorCode, status: number = ERRORS[code].status): Problem =>
   toProblem(
     new AppError(code, code === 'invalid_request' ? { errors: [exampleFieldError] } : {}),
@@ -77,10 +77,10 @@ export const errorReplies = (problemSchema: Json, validationErrorStatus: 400 | 4
 
 const TOKEN: ErrorCode[] = ['unauthenticated', 'invalid_token', 'token_expired', 'unavailable']
 const BODY: ErrorCode[] = ['invalid_request', 'malformed_json']
-/** What any request below `/api` may be refused for, whether its route reads the body or not. */
+/** The errors of any request below `/api`, even if its route does not read a body. */
 const MESSAGE: ErrorCode[] = ['expectation_failed', 'payload_too_large', 'unsupported_media_type']
 
-/** The errors that come with an operation's token, path, headers and body, and those of its notes. */
+/** The errors of an operation's token, path, headers and body, and those of its notes. */
 export const errorsOf = (path: string, operation: PluginOperation): Set<ErrorCode> => {
   const { security, requestBody, parameters = [], 'x-notes': notes } = operation
   const { requestHeaders = [], errors = [] } = notes

@@ -32,7 +32,7 @@ const TOKEN_SOURCES =
   'exist; or, for trying this service, from `bun run token <user-id>` beside it. The browser keeps it over a reload, ' +
   'until "Logout".'
 
-/** The parts of the plugin's document that are used. */
+/** The parts of the plugin's document that this file uses. */
 interface PluginDocument {
   info: Json
   paths: Record<string, Record<string, PluginOperation>>
@@ -41,9 +41,9 @@ interface PluginDocument {
 /**
  * Generates the OpenAPI document of an app from its routes' schemas.
  *
- * The plugin runs in an app of its own, because in the main one it would add a page that loads scripts from a CDN. It
- * describes paths, parameters, bodies and successful replies. Errors, headers and examples are added here, derived from
- * each operation: written by hand they would be 19 copies of the same table.
+ * The plugin runs in a separate app, because in the main one it would add a page that loads scripts from a CDN. It describes
+ * paths, parameters, bodies and successful replies. Errors, headers and examples are derived from each operation here.
+ * Written by hand, they would be 19 copies of the same table.
  */
 export const openApiDocument = async (app: AnyElysia, options: OpenApiOptions): Promise<Json> => {
   const plugin = swagger({
@@ -69,7 +69,7 @@ const complete = (document: PluginDocument, { validationErrorStatus }: OpenApiOp
     return {
       description,
       headers: headerReferences(['X-Request-Id', ...headers]),
-      // The plugin leaves a schema's own words beside its content.
+      // The plugin leaves the schema's keywords beside its content.
       ...(media && {
         content: {
           [contentType]: {

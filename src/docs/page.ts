@@ -5,10 +5,10 @@ import swaggerScript from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'f
 import { type Asset, prepareFile } from './assets.ts'
 import startScript from './start.js' with { type: 'file' }
 
-/** Where the page's own files are. */
+/** The path of the page's files. */
 export const ASSETS_PATH = '/docs/assets'
 
-/** Only what this service itself serves, and nothing inline; `data:` is for the icons in Swagger UI's styles. */
+/** Allows only files of this service, and nothing inline. `data:` is for the icons in Swagger UI's styles. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -20,7 +20,7 @@ export const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** The documentation page: Swagger UI with all that it loads, which works without the internet. */
+/** The documentation page: Swagger UI with all its files. It works without the internet. */
 export interface DocsPage {
   html: string
   /** By file name, below {@link ASSETS_PATH}. */

@@ -8,7 +8,7 @@ import { ASSETS_PATH, CONTENT_SECURITY_POLICY, prepareDocsPage } from './page.ts
 export interface DocsOptions {
   name: string
   version: string
-  /** Makes the OpenAPI document; called once, by the first request for it. */
+  /** Makes the OpenAPI document. Called once, at the first request for it. */
   openApiDocument: () => Promise<object>
 }
 
@@ -71,8 +71,8 @@ const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
 }
 
 /**
- * The service's documentation: an index, the OpenAPI document and a page that shows it. All of it is public, and prepared
- * at the first request, which most processes never get.
+ * The service's documentation: an index, the OpenAPI document and a page that shows it. It is public, and prepared at the
+ * first request, because most processes never get one.
  */
 export const docs = ({ name, version, openApiDocument }: DocsOptions) => {
   const preparedDocument = once(async () =>
@@ -91,7 +91,7 @@ export const docs = ({ name, version, openApiDocument }: DocsOptions) => {
       async ({ request, set }) => {
         const decide = readingConditions(request)
         const asset = await preparedDocument()
-        // Weak, because it is one for both encodings.
+        // Weak, because it is the same for both encodings.
         set.headers.etag = `W/"${asset.fingerprint}"`
         set.headers['cache-control'] = 'no-cache'
         if (decide(asset.fingerprint) !== 'known') return sendAsset(asset, request, set.headers)
@@ -117,7 +117,7 @@ export const docs = ({ name, version, openApiDocument }: DocsOptions) => {
       async ({ params, request, set }) => {
         const asset = (await preparedPage()).assets.get(params.file)
         if (!asset) throw new AppError('not_found')
-        // The name tells the content.
+        // The name changes with the content.
         set.headers['cache-control'] = 'public, max-age=31536000, immutable'
         return sendAsset(asset, request, set.headers)
       },

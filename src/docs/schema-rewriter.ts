@@ -7,13 +7,13 @@ const INTERNAL = ['$id', 'noValidate', 'additionalProperties', 'const']
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The alternative by which Elysia's `t.Integer` also takes text. */
+/** The alternative that makes Elysia's `t.Integer` accept text. */
 const isNumberAsText = ({ type, format }: Json): boolean =>
   type === 'string' && (format === 'integer' || format === 'numeric')
 
 /**
- * Rewrites TypeBox schemas for OpenAPI 3.0. `@elysiajs/swagger` copies them as they are, with `const`, type `null`,
- * `$id` and the text form of integers, which validators and code generators refuse (44 errors). A schema with a title
+ * Rewrites TypeBox schemas for OpenAPI 3.0. `@elysiajs/swagger` copies them unchanged, with `const`, type `null`, `$id` and
+ * the text form of integers, which validators and code generators reject (44 errors). A schema with a title
  * becomes a component of that name.
  */
 export const schemaRewriter = () => {

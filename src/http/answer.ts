@@ -12,20 +12,20 @@ import { traceIdOf } from './traceparent.ts'
 
 export interface AnswerOptions {
   crossOrigin: CrossOrigin
-  /** True when each answer is to be the last of its connection. */
+  /** Whether each answer must be the last one of its connection. */
   isStopping: () => boolean
   outbox: Outbox
   validationErrorStatus: 400 | 422
   log: Log
   metrics: Metrics | undefined
   timing: ServerTiming | undefined
-  /** The methods that a path takes; none for one that does not exist. */
+  /** The methods of a path. None if it does not exist. */
   allowedMethods: (path: string) => string[]
 }
 
 /**
- * Makes every answer, of success and of failure: errors become problems, and whatever a handler returned
- * becomes a `Response`. Each is logged, in one line.
+ * Makes every answer: an error becomes a problem, and the value that a handler returns becomes a `Response`. Logs one line for
+ * each.
  */
 export const answers = ({
   crossOrigin,
@@ -41,7 +41,7 @@ export const answers = ({
     .use(requestContext)
     .decorate('failure', undefined as AppError | undefined)
     .onRequest(({ request, requestId }) => {
-      // Not "return f()": Elysia takes that for a promise, and would wait before every request.
+      // Not "return f()": Elysia takes the function for asynchronous then, and awaits it for every request.
       const preflight = crossOrigin.preflight(request, requestId, isStopping())
       return preflight
     })
@@ -74,7 +74,7 @@ export const answers = ({
         const { headers } = response
         headers.set('x-request-id', requestId)
         if (status >= 400) headers.set('content-type', 'application/problem+json')
-        // One user's data, which may be kept and asked for again each time, where that is cheap.
+        // The data of one user. A client may store it, and must revalidate it each time.
         if (set.headers.etag) headers.set('cache-control', 'private, no-cache')
         for (const name in set.headers) headers.set(name, String(set.headers[name]))
         crossOrigin.allowReading(request, headers)
@@ -96,14 +96,14 @@ export const answers = ({
           reason: failure?.reason,
         })
 
-        // The answer is complete; anything left here would make Elysia copy it.
+        // With a status or headers in `set`, Elysia would copy the response.
         set.status = 200
         set.headers = {}
         return response
       },
     )
 
-/** Copied as a whole, which takes half the time of a record with all headers of an answer. */
+/** Copying a `Headers` object takes half the time of making one from a record. */
 const usualHeaders = new Headers({
   'content-type': 'application/json',
   'cache-control': 'no-store',
@@ -112,7 +112,7 @@ const usualHeaders = new Headers({
   'referrer-policy': 'no-referrer',
 })
 
-/** Text and bytes are sent as they are, under the content type that their handler set; all else is JSON. */
+/** Strings and bytes are sent unchanged, with the content type that the handler has set. Other values are sent as JSON. */
 const toContent = (value: unknown): string | Uint8Array<ArrayBuffer> | null => {
   if (value === undefined) return null
   if (typeof value === 'string' || value instanceof Uint8Array)
@@ -120,7 +120,7 @@ const toContent = (value: unknown): string | Uint8Array<ArrayBuffer> | null => {
   return JSON.stringify(value)
 }
 
-/** An error's stack with those of its causes, for the log. */
+/** The stack of an error and those of its causes. */
 const describeCause = (cause: unknown): string =>
   cause instanceof Error
     ? `${cause.stack ?? cause.message}${cause.cause ? `\ncaused by ${describeCause(cause.cause)}` : ''}`

@@ -3,8 +3,8 @@ import { Elysia } from 'elysia'
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 
 /**
- * What every request has from the start: an id (the client's `X-Request-Id` if it is valid, else a new one) and the time
- * of its arrival in milliseconds of `performance.now()`. The guard sets `userId`.
+ * The context of every request: its id (the client's `X-Request-Id` if it is valid, else a new one) and its time of arrival
+ * (`performance.now()`). The guard sets `userId`.
  */
 export const requestContext = new Elysia({ name: 'context' })
   .decorate({ requestId: '', arrivedAt: 0, userId: '' })
@@ -15,9 +15,9 @@ export const requestContext = new Elysia({ name: 'context' })
   })
 
 /**
- * Bun gives a request whose `Host` is missing or malformed a path for its URL. Elysia looks for the path behind a
- * scheme and a host, and would take it for another one, past the guard. So the URL is completed, in place: a copy of
- * the request would have lost its connection, by which its client's address is found.
+ * Completes the URL of a request. If `Host` is missing or malformed, Bun sets the URL to the path only. Elysia expects a scheme
+ * and a host, so it would find another path, and the guard could be bypassed. The request is changed in place, because a
+ * copy would lose its connection, and with it the client's address.
  */
 export const withWholeUrl = (request: Request): Request =>
   request.url.startsWith('/')

@@ -4,14 +4,14 @@ import type { Log } from '../log.ts'
 
 const exposed = ['ETag', 'Link', 'Location', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id']
 
-/** How long a browser may remember a preflight's answer; Chromium's own ceiling. */
+/** How long a browser may cache the answer to a preflight. Chromium's maximum. */
 const PREFLIGHT_MAX_AGE_SECONDS = 7200
 
 /**
- * Cross-origin access for exactly these origins. They may send any header: monitoring libraries add their own.
+ * Allows cross-origin requests from exactly these origins, with any request header, because monitoring libraries add some.
  *
- * The plugin only answers preflights, in an app of its own. In the main app it would also add headers to the answers for
- * other origins, and 5 µs to every request.
+ * The plugin runs in a separate app and only answers preflights. In the main app it would add headers to answers for other
+ * origins, and 5 µs to every request.
  * https://fetch.spec.whatwg.org/#http-cors-protocol
  */
 export const crossOrigin = (origins: readonly string[], log: Log) => {
@@ -27,9 +27,9 @@ export const crossOrigin = (origins: readonly string[], log: Log) => {
   )
   return {
     /**
-     * Answers a preflight, which needs no token and grants nothing to another origin; `undefined` for any other request.
+     * Answers a preflight, without a token. Other origins get no CORS headers. `undefined` for any other request.
      *
-     * @param isLast whether its connection is closed after it
+     * @param isLast whether the connection is closed after the answer
      */
     preflight(request: Request, requestId: string, isLast: boolean): Promise<Response> | undefined {
       if (request.method !== 'OPTIONS' || !request.headers.has('access-control-request-method')) return
@@ -58,7 +58,7 @@ export const crossOrigin = (origins: readonly string[], log: Log) => {
       })
     },
 
-    /** Adds the headers that let the page of an allowed origin read an answer. */
+    /** Adds the headers that let pages of an allowed origin read an answer. */
     allowReading(request: Request, headers: Headers) {
       const origin = request.headers.get('origin')
       if (origin === null || !origins.includes(origin)) return

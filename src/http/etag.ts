@@ -8,19 +8,19 @@ const MEMBER = /"([^"]*)"/g
 const CODING = /[-;](?:gzip|br|zstd|deflate)$/
 const VERSION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/
 
-/** Whether a text is a valid time in the form of `updated_at`. */
+/** Whether a text is a valid `updated_at`. */
 const isVersion = (text: string): boolean => {
   if (!VERSION.test(text) || text.startsWith('0000')) return false
   const time = new Date(text)
   return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text.slice(0, 19))
 }
 
-/** The strong validator of a task: the time of its last change, which every change raises. */
+/** The strong validator of a task: its `updated_at`, which every change raises. */
 export const entityTag = (task: { updated_at: string }): string => `"${task.updated_at}"`
 
 /**
  * The tags in a header; `*` for any, `undefined` without the header. A tag names a stored version, not the bytes of an
- * answer, so one that a proxy weakened or marked with a content coding still counts.
+ * answer. So one that a proxy has weakened or marked with a content coding still matches.
  */
 const tagsIn = (request: Request, field: 'If-Match' | 'If-None-Match'): '*' | string[] | undefined => {
   const text = request.headers.get(field)
@@ -34,10 +34,10 @@ const tagsIn = (request: Request, field: 'If-Match' | 'If-None-Match'): '*' | st
   return Array.from(text.matchAll(MEMBER), ([, tag = '']) => tag.replace(CODING, ''))
 }
 
-/** Any version, some, or all but some. */
+/** A set of versions: any, some, or all but some. */
 type Versions = '*' | { in: readonly string[] } | { notIn: readonly string[] }
 
-/** Whether a version is one of these. */
+/** Whether a version is in the set. */
 export const isOneOf = (versions: Versions, version: string): boolean => {
   if (versions === '*') return true
   return 'in' in versions ? versions.in.includes(version) : !versions.notIn.includes(version)

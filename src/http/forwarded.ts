@@ -2,8 +2,8 @@ import { Elysia } from 'elysia'
 import type { Log } from '../log.ts'
 
 /**
- * Warns once when requests come through a proxy while `TRUST_PROXY` is false. All its clients then share the limits of
- * signup and login, so that one who guesses passwords locks everybody out.
+ * Warns once if requests come through a proxy while `TRUST_PROXY` is false. Then all its clients share the limits of signup
+ * and login, so that one attacker locks everybody out.
  */
 export const forwardedWarning = (log: Log) => {
   let isSaid = false

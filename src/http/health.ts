@@ -31,10 +31,10 @@ const ready: OperationNotes = {
   },
 }
 
-/** A balancer asks often and waits little. */
+/** Short, because load balancers have short timeouts. */
 const READY_WITHIN_MS = 2000
 
-/** Liveness, which touches nothing else, and readiness, which is a round trip to the database. */
+/** The health endpoints. Liveness uses nothing else; readiness makes a round trip to the database. */
 export const health = ({ version, isReady }: HealthOptions) =>
   new Elysia()
     .get('/health', () => ({ status: 'ok' as const, version, uptime_s: Math.floor(process.uptime()) }), {

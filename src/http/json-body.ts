@@ -4,7 +4,7 @@ import { AppError } from '../errors.ts'
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 const JSON_TYPES = ['application/json']
-/** What `PATCH` takes is also a merge patch (RFC 7396): only the given fields change. */
+/** A `PATCH` body is a merge patch (RFC 7396): only the given fields change. */
 const PATCH_TYPES = [...JSON_TYPES, 'application/merge-patch+json']
 /** The header `Accept-Patch` of its answers. https://www.rfc-editor.org/rfc/rfc5789#section-3.1 */
 export const acceptPatch = { 'accept-patch': PATCH_TYPES.join(', ') }
@@ -38,7 +38,7 @@ const checkExpectation = ({ headers }: Request) => {
     throw new AppError('expectation_failed', { headers: { connection: 'close' } })
 }
 
-/** The client went away in the middle of its body, or sent a malformed chunk. Logged at debug: it is no defect here. */
+/** The client disconnected before the end of the body, or sent a malformed chunk. Logged at debug, because it is no defect. */
 const cutOff = (cause: unknown) =>
   new AppError('malformed_json', {
     detail: 'The body was cut off',
@@ -64,9 +64,9 @@ const readChunks = async (body: ReadableStream<Uint8Array>, maxBytes: number): P
 }
 
 /**
- * Reads a body; `undefined` stands for an empty one.
+ * Reads a body. `undefined` if it is empty.
  *
- * @throws {AppError} `payload_too_large`, `unsupported_media_type` or, for one that is cut off, `malformed_json`
+ * @throws {AppError} `payload_too_large`, `unsupported_media_type`, or `malformed_json` for a body that is cut off
  */
 const readBody = async (
   request: Request,
@@ -82,7 +82,7 @@ const readBody = async (
       throw cutOff(error)
     })
   }
-  // Looked at only where it is needed: it makes a stream of a body that could be read at once.
+  // Only used without a length, because reading `body` turns it into a stream.
   if (request.body === null) return undefined
   const bytes = await readChunks(request.body, maxBytes)
   if (bytes.length === 0) return undefined
@@ -91,8 +91,8 @@ const readBody = async (
 }
 
 /**
- * Empties nested objects and arrays. No field takes one, so they are refused in any case; but Elysia's error message is
- * made of the value, which fails for an object whose `toString` is not a function, or that is nested thousands deep.
+ * Empties nested objects and arrays. They are refused in any case, because no field takes one. But Elysia builds its error
+ * message from the value, which fails if its `toString` is not a function or if it is nested thousands of levels deep.
  */
 const flatten = (body: Record<string, unknown>): object => {
   for (const name in body) if (typeof body[name] === 'object' && body[name] !== null) body[name] = {}
@@ -100,10 +100,9 @@ const flatten = (body: Record<string, unknown>): object => {
 }
 
 /**
- * Reads a JSON object; `undefined` stands for an empty body.
+ * Reads a JSON object. `undefined` if the body is empty.
  *
- * @throws {AppError} as {@link readBody}, then `malformed_json` (also for bytes that are not UTF-8) or
- *   `invalid_request`, in this order
+ * @throws {AppError} as {@link readBody}, then `malformed_json` (also for invalid UTF-8), then `invalid_request`
  */
 const readJson = async (request: Request, maxBytes: number, types: string[]): Promise<object | undefined> => {
   const bytes = await readBody(request, maxBytes, types)
@@ -121,7 +120,7 @@ const readJson = async (request: Request, maxBytes: number, types: string[]): Pr
 
 type Prepare = (body: Record<string, unknown>) => void
 
-/** The part of Elysia's context that is used here. */
+/** The part of Elysia's context that `transform` uses. */
 export interface BodyContext {
   request: Request
   body: unknown
@@ -129,11 +128,11 @@ export interface BodyContext {
 }
 
 /**
- * Reads a route's JSON body in `transform`, after the guard. Elysia parses a body before the guard, so a request without
- * a token would get 400, 413 or 415 in place of 401; and only here the order 417, 413, 415, 400 is ours to choose.
- * `parse: 'none'` turns Elysia's parser off, and its check of the body with it, so the schema is checked here, too.
+ * Reads the JSON body of a route in `transform`, after the guard. Elysia's own parser runs before the guard, so that a
+ * request without a token would get 400, 413 or 415 instead of 401, and it does not follow the order 417, 413, 415, 400.
+ * `parse: 'none'` turns off the parser and also the validation, so the schema is checked here.
  *
- * @param maxBytes a longer body is refused without being read
+ * @param maxBytes a longer body is refused
  */
 export const jsonBody = (maxBytes: number) => {
   const route = <const Schema extends TSchema>(
@@ -167,7 +166,7 @@ export const jsonBody = (maxBytes: number) => {
     patch: <const Schema extends TSchema>(schema: Schema) => route(schema, PATCH_TYPES, required),
     /** As `patch`, but the body may be empty, which is read as `{}`. */
     optionalPatch: <const Schema extends TSchema>(schema: Schema) => route(schema, PATCH_TYPES, () => ({})),
-    /** For a route without a body. If one is sent, the same limits and types apply. */
+    /** For a route without a body. A body that is sent anyway has the same limits and types. */
     unread: {
       parse: 'none' as const,
       transform: async ({ request }: { request: Request }) => {

@@ -1,20 +1,20 @@
 import type { AnyElysia } from 'elysia'
 
 /**
- * How long a connection may be idle, in seconds. Longer than balancers keep theirs (60 to 90 s), so that none of them
- * sends a request over one that is being closed. It also bounds slow requests and slow readers.
+ * How long a connection may be idle, in seconds. Longer than load balancers keep theirs (60 to 90 s), so that they never send
+ * a request over a connection that is being closed. It also limits slow requests and slow readers.
  */
 const IDLE_TIMEOUT_SECONDS = 150
 
 /**
- * Makes an app listen. `::` is all addresses of both families; on a machine without IPv6, all IPv4 addresses.
+ * Makes an app listen. `::` means all addresses of both families or, on a machine without IPv6, all IPv4 addresses.
  *
  * @returns the address, as part of a URL
  */
 export const listen = (app: AnyElysia, { host, port }: { host: string; port: number }): string => {
   const options = {
     port,
-    // Otherwise two processes on one port silently share its requests.
+    // Otherwise two processes could listen on one port, and would share its requests.
     reusePort: false,
     development: false,
     idleTimeout: IDLE_TIMEOUT_SECONDS,

@@ -7,13 +7,13 @@ export interface MetricsOptions {
   /** The bearer token for reading the metrics. */
   token: string
   databaseStats: () => { running: number; waiting: number; refused: number; expired: number }
-  /** How many tokens came to which end since the start. */
+  /** How many tokens had which result since the start. */
   tokenCounts: Readonly<Record<string, number>>
 }
 
-/** Measures requests, and serves the figures at `GET /metrics`. */
+/** Measures requests, and serves the metrics at `GET /metrics`. */
 export interface Metrics {
-  /** Counts an answer. `route` is the template, because a path may hold a user's id. */
+  /** Counts an answer. `route` is the template, because a path may contain a user's id. */
   observe(method: string, route: string, status: number, durationMs: number): void
   routes: ReturnType<typeof metricsRoute>
 }
@@ -25,7 +25,7 @@ const metricsRoute = (registry: Registry, token: string) => {
   return new Elysia().get(
     '/metrics',
     async ({ request, set }) => {
-      // Digests have one length, so that the comparison takes the same time for every token.
+      // Digests have the same length, so that the comparison takes the same time for every token.
       if (!timingSafeEqual(digest(request.headers.get('authorization') ?? ''), expected))
         throw new AppError('unauthenticated', { headers: { 'www-authenticate': 'Bearer' } })
       set.headers['content-type'] = registry.contentType

@@ -3,15 +3,15 @@ import type { ErrorCode } from '../errors.ts'
 /** A reply in the OpenAPI document. */
 export interface ReplyNotes {
   description: string
-  /** The headers that come with it, besides `X-Request-Id`. */
+  /** Its headers, except `X-Request-Id`. */
   headers?: ResponseHeader[]
   example?: unknown
-  /** JSON when absent. */
+  /** JSON by default. */
   contentType?: string
 }
 
 /**
- * What the OpenAPI document says about a route beyond its schemas. It is the route's `detail`, which Elysia passes to the
+ * The texts and examples of the OpenAPI document for a route. This is the route's `detail`, which Elysia passes to the
  * OpenAPI plugin; `docs/openapi` turns `x-notes` into replies, parameters and examples.
  */
 export interface OperationNotes {
@@ -19,22 +19,22 @@ export interface OperationNotes {
   tags: [Tag]
   summary: string
   description?: string
-  /** `[]` for what needs no token. */
+  /** `[]` if it needs no token. */
   security?: []
   'x-notes': {
-    /** By status; one that is not here is not documented. */
+    /** By status. Other statuses are not documented. */
     replies: Record<number, ReplyNotes>
     requestHeaders?: RequestHeader[]
-    /** Bodies, by what they are examples of. */
+    /** Example bodies, by their titles. */
     bodies?: Record<string, unknown>
-    /** The body may be left out. */
+    /** Whether the body is optional. */
     optionalBody?: boolean
-    /** Errors besides those that follow from parameters, headers, body and token. */
+    /** Errors that do not follow from parameters, headers, body and token. */
     errors?: ErrorCode[]
   }
 }
 
-/** What operations are grouped by. */
+/** The groups of operations. */
 export const tags = {
   tasks: 'The tasks of the user whose token is sent.',
   'tasks by user': 'The same operations with the user in the path; 403 for another user than the token’s.',
@@ -123,7 +123,7 @@ export const responseHeaders = {
 }
 export type ResponseHeader = keyof typeof responseHeaders
 
-/** The path parameters that the router takes without a schema. */
+/** The path parameters that have no schema. */
 export const pathParameters: Record<string, { description: string; example: string }> = {
   user_id: { description: 'The id of the token’s own user, percent-encoded.', example: 'user_1' },
 }

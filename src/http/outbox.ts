@@ -1,32 +1,32 @@
 import { unavailable } from '../errors.ts'
 
 export interface OutboxOptions {
-  /** How many bytes of large answers may wait for their clients. */
+  /** The most unsent bytes of large answers. */
   maxBytes: number
-  /** How many of them may be for one user. */
+  /** The most for one user. */
   maxBytesOfOne: number
 }
 
 type Content = string | Uint8Array<ArrayBuffer>
 
-/** Large answers that clients have not read yet. */
+/** Limits the bytes of large answers that clients have not read yet. */
 export interface Outbox {
   /**
-   * To be called before a large answer is made.
+   * Call this before a large answer is made.
    *
-   * @throws {AppError} `unavailable` when too much is not sent yet, of this user's or of all
+   * @throws {AppError} `unavailable` when there are too many unsent bytes, for this user or for all
    */
   admit(userId: string): void
-  /** The body of an answer: a small one as it is, a large one as a stream at the pace of the client. */
+  /** The body of an answer. A large one becomes a stream, which is read at the client's pace. */
   body(content: Content, userId: string): Content | ReadableStream<Uint8Array>
-  /** How many bytes are not sent yet. */
+  /** The number of unsent bytes. */
   bytes(): number
 }
 
 /** Smaller answers fit into the buffers of a connection. */
 const LARGE = 65_536
 
-/** A stream of the bytes; calls `done` when the last part is taken or the client has gone away. */
+/** A stream of the bytes. Calls `done` when the last part is read, or when the client disconnects. */
 const inParts = (bytes: Uint8Array, done: () => void): ReadableStream<Uint8Array> => {
   let sent = 0
   return new ReadableStream(
@@ -40,14 +40,14 @@ const inParts = (bytes: Uint8Array, done: () => void): ReadableStream<Uint8Array
       },
       cancel: done,
     },
-    // Nothing is buffered ahead of the client.
+    // Buffer nothing ahead of the client.
     { highWaterMark: 0 },
   )
 }
 
 /**
- * Makes an outbox. Bun buffers whatever a client has not read, without a bound. Only a stream is pulled at the pace of
- * the client, and so can be counted.
+ * Makes an outbox. Bun buffers an answer without limit until the client has read it. Only a stream is read at the client's
+ * pace, so that its bytes can be counted.
  */
 export const createOutbox = ({ maxBytes, maxBytesOfOne }: OutboxOptions): Outbox => {
   const unsentOf = new Map<string, number>()
@@ -68,7 +68,7 @@ export const createOutbox = ({ maxBytes, maxBytesOfOne }: OutboxOptions): Outbox
     },
     body(content, userId) {
       if (content.length < LARGE) return content
-      // Bytes are the documentation's files: in memory anyway, and shared.
+      // Only files of the documentation are bytes. They are shared, and in memory anyway.
       if (typeof content !== 'string') return inParts(content, () => {})
       const bytes = Buffer.from(content)
       count(userId, bytes.length)

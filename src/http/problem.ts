@@ -25,7 +25,7 @@ export const Problem = t.Object(
 )
 export type Problem = Static<typeof Problem>
 
-/** The parts of a JSON schema from which error messages are made. */
+/** The parts of a JSON schema that error messages use. */
 interface SchemaParts {
   type?: string
   enum?: string[]
@@ -48,7 +48,7 @@ const messageFor = (schema: SchemaParts, value: unknown): string => {
   return `must be ${nounFor(schema)}`
 }
 
-/** The invalid fields, each with its first error. The field is `body`, `query` or `params` when it is the whole. */
+/** The invalid fields, each with its first error. The field is `body`, `query` or `params` if the whole is invalid. */
 const fieldErrors = (error: ValidationError): FieldError[] => {
   const byField = new Map<string, FieldError>()
   for (const { path, schema, value } of (error.validator as TypeCheck<TSchema>).Errors(error.value)) {
@@ -58,7 +58,7 @@ const fieldErrors = (error: ValidationError): FieldError[] => {
   return [...byField.values()]
 }
 
-/** Any error as an `AppError`: whatever was not thrown on purpose is `internal`. */
+/** Converts any error to an `AppError`. Unexpected errors become `internal`. */
 export const toAppError = (error: unknown): AppError => {
   if (error instanceof AppError) return error
   if (error instanceof ValidationError && error.type !== 'response')

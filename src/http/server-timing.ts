@@ -7,9 +7,9 @@ interface Times {
 }
 
 /**
- * Reports in `Server-Timing` how long the token, the database and the whole request took; browsers' developer tools show
- * it. Only with `SERVER_TIMING=true`: following a request through asynchronous code costs some µs, and times of checks
- * help attackers.
+ * Reports in `Server-Timing` how long the token, the database and the whole request took. Browsers' developer tools show it.
+ * Only with `SERVER_TIMING=true`, because following a request through asynchronous code costs some µs, and the duration of
+ * checks helps attackers.
  * https://www.w3.org/TR/server-timing/
  */
 export const createServerTiming = () => {

@@ -1,10 +1,10 @@
-/** Any version but ff, which is none; later ones may add fields behind the flags. Ids are not all zeros. */
+/** Any version but ff, which is invalid. Later versions may append fields. Ids must not be all zeros. */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?=-|$)/
 
 const LENGTH_OF_VERSION_00 = 55
 
 /**
- * The id of the trace that a request belongs to; `undefined` without a valid `traceparent`.
+ * The trace id of a request. `undefined` without a valid `traceparent`.
  * https://www.w3.org/TR/trace-context/#traceparent-header
  */
 export const traceIdOf = ({ headers }: Request): string | undefined => {

@@ -11,8 +11,8 @@ const notFound = () => {
 /**
  * Answers 404 or 405 for paths below `prefix` without a route, after the guard.
  *
- * There is one route for each method, because the router prefers `/api/tasks/*` to `/api/:user_id/tasks` only within a
- * method: `POST /api/tasks/tasks` must not be taken for the second form.
+ * There is one route for each method, because the router prefers `/api/tasks/*` over `/api/:user_id/tasks` only within the
+ * same method. Otherwise `POST /api/tasks/tasks` would match the second form.
  *
  * @param guard requires a valid token
  * @param taken the methods that the prefix itself has routes for
@@ -28,7 +28,7 @@ export const unmatched = (prefix: string, guard: AnyElysia, taken: Method[] = []
 }
 
 /**
- * Finds the methods that a path takes, for `Allow`; none for an unknown path.
+ * Finds the methods of a path, for `Allow`. None for an unknown path.
  * https://www.rfc-editor.org/rfc/rfc9110#section-10.2.1
  */
 export const allowedMethodsOf = (app: AnyElysia): ((path: string) => string[]) => {
