@@ -1,145 +1,148 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { decodeProtectedHeader } from 'jose'
-import { openBrowser, screenshot } from './browser.ts'
+import { screenshot } from './browser.ts'
 import { eventually } from './eventually.ts'
-import { askApi, newPerson, password, tokenOf, visit } from './person.ts'
-import { type Stack, startStack } from './stack.ts'
+import { askApi, password, tokenOf, visit } from './person.ts'
+import { bundleRecipe } from './readme.ts'
+import { buildExample } from './stack.ts'
+import { setStage, sideBySide } from './stage.ts'
 
-/** What people do with the front end, in its usual way: by the key set, accounts and tasks in one database. */
+/** What people do with the front end, with accounts and tasks in one database, and what it looks like. */
 
-let browser: Awaited<ReturnType<typeof openBrowser>>
-let stack: Stack
+const { flow, jointFlow, newcomer, newProfile, outside, stacks, withBothKinds } = setStage()
 
-beforeAll(async () => {
-  browser = await openBrowser()
-  stack = await startStack('key-set')
-}, 600_000)
+jointFlow(
+  'two people side by side each see and reach only what is theirs',
+  'ada',
+  async ([ada, ben], stack) => {
+    await Promise.all([ada.add('Water the plants'), ben.add('Call the bank')])
+    await Promise.all([ada.sees('Water the plants'), ben.sees('Call the bank')])
+    await Promise.all([ada.box('Water the plants').waitFor(), ben.box('Call the bank').waitFor()])
+    await Promise.all([ada.page.reload(), ben.page.reload()])
+    await Promise.all([ada.sees('Water the plants'), ben.sees('Call the bank')])
 
-afterAll(async () => {
-  await browser?.close()
-  await stack?.stop()
-})
+    const [adasToken, bensToken] = await Promise.all([tokenOf(ada), tokenOf(ben)])
+    const [adasTask] = (await askApi(stack, adasToken)).body
+    expect((await askApi(stack, bensToken, `/api/tasks/${adasTask.id}`)).status).toBe(404)
+    expect((await askApi(stack, bensToken, `/api/${adasTask.user_id}/tasks`)).status).toBe(403)
+    expect(decodeProtectedHeader(adasToken).alg).toBe(stack.kind === 'key-set' ? 'EdDSA' : 'HS256')
+    const tasksOfAccounts = `select count(*) from "user" u join tasks t on t.user_id = u.id where email like 'ada-%'`
+    expect(await stack.postgres?.psql(tasksOfAccounts)).toBe('2')
+  },
+)
 
-const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }
-const desktop = { viewport: { width: 1280, height: 800 } }
-const newcomer = (name: string, options = {}) => newPerson(browser.newProfile(options), stack, name)
+withBothKinds(
+  'an account is made, left and come back to; a wrong password and a taken address are told',
+  async (stack) => {
+    const people = await Promise.all(
+      (['phone', 'desk'] as const).map(async (device) =>
+        visit(await newProfile(device, { isFarAway: true }), stack, `cleo-${device}`),
+      ),
+    )
+    await sideBySide(people, async (cleo) => {
+      await cleo.looksRight('01-sign-in')
+      await cleo.signUp()
+      await cleo.sees()
+      await cleo.looksRight('02-empty')
+      await cleo.add('Pack for the trip')
+      await cleo.sees('Pack for the trip')
+      await cleo.signOut()
+      await cleo.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      expect(await cleo.page.getByText('Pack for the trip').count()).toBe(0)
 
-test('two people side by side, on a phone and at a desk, each see and reach only what is theirs', async () => {
-  const [ada, ben] = await Promise.all([newcomer('ada', phone), newcomer('ben', desktop)])
-  await Promise.all([ada.add('Water the plants'), ben.add('Call the bank')])
-  await Promise.all([ada.sees('Water the plants'), ben.sees('Call the bank')])
-  await eventually(() => ada.box('Water the plants').count(), 1)
-  await Promise.all([ada.page.reload(), ben.page.reload()])
-  await Promise.all([ada.sees('Water the plants'), ben.sees('Call the bank')])
+      await cleo.signUp()
+      await cleo.isTold('User already exists. Use another email.')
+      await cleo.press('Sign in')
+      await cleo.page.getByLabel('Password').fill('not the password')
+      await cleo.press('Sign in')
+      await cleo.isTold('Invalid email or password')
+      await cleo.looksRight('03-wrong-password')
+      await cleo.page.getByLabel('Password').fill(password)
+      await cleo.press('Sign in')
+      await cleo.sees('Pack for the trip')
+    })
+  },
+)
 
-  const [adasToken, bensToken] = await Promise.all([tokenOf(ada, stack), tokenOf(ben, stack)])
-  const [adasTask] = (await askApi(stack, adasToken)).body
-  expect((await askApi(stack, bensToken, `/api/tasks/${adasTask.id}`)).status).toBe(404)
-  expect((await askApi(stack, bensToken, `/api/${adasTask.user_id}/tasks`)).status).toBe(403)
-  expect(decodeProtectedHeader(adasToken).alg).toBe('EdDSA')
-  expect(await stack.postgres?.psql('select count(*) from "user" u join tasks t on t.user_id = u.id')).toBe(
-    '2',
-  )
-})
+flow(
+  'the first list comes with the page, and no token stays in the page or in storage',
+  'dora',
+  async (dora) => {
+    await dora.add('Sweep the stairs')
+    await eventually(() => dora.answers.some(({ method }) => method === 'POST'), true)
+    await dora.page.waitForLoadState('networkidle')
+    const { length } = dora.answers
+    await dora.page.reload()
+    await dora.sees('Sweep the stairs')
+    expect(dora.answers).toHaveLength(length)
 
-test('an account is made, left and come back to; a wrong password and a taken address are told', async () => {
-  const cleo = await visit(await browser.newProfile(), stack, 'cleo')
-  await screenshot(cleo.page, '01-sign-in')
-  await cleo.signUp()
-  await cleo.sees()
-  await screenshot(cleo.page, '02-empty')
-  await cleo.add('Pack for the trip')
-  await cleo.sees('Pack for the trip')
-  await cleo.signOut()
-  await cleo.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
-  expect(await cleo.page.getByText('Pack for the trip').count()).toBe(0)
+    const html = await (await dora.profile.request.get(dora.stack.frontEnd.url)).text()
+    expect(html).toContain('Sweep the stairs')
+    const stored = await dora.page.evaluate(
+      'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
+    )
+    expect(html + stored).not.toContain('eyJ')
+    expect(
+      await (await dora.profile.request.get(`${dora.stack.frontEnd.url}/?status=completed`)).text(),
+    ).not.toContain('Sweep')
+  },
+)
 
-  await cleo.signUp()
-  await cleo.isTold('User already exists. Use another email.')
-  await cleo.press('Sign in')
-  await cleo.page.getByLabel('Password').fill('not the password')
-  await cleo.press('Sign in')
-  await cleo.isTold('Invalid email or password')
-  await screenshot(cleo.page, '03-wrong-password')
-  await cleo.page.getByLabel('Password').fill(password)
-  await cleo.press('Sign in')
-  await cleo.sees('Pack for the trip')
-})
+flow(
+  'a task is added, edited in its place, completed, reopened and deleted, and each of these is stored',
+  'emma',
+  async (emma) => {
+    for (const title of ['Buy oats', 'Renew the passport', 'Write to grandmother']) await emma.add(title)
+    await emma.sees('Write to grandmother', 'Renew the passport', 'Buy oats')
 
-test('the first list comes with the page, and no token stays in the page or in storage', async () => {
-  const dora = await newcomer('dora')
-  await dora.add('Sweep the stairs')
-  await eventually(() => dora.answers.some(({ method }) => method === 'POST'), true)
-  await dora.page.waitForLoadState('networkidle')
-  const { length } = dora.answers
-  await dora.page.reload()
-  await dora.sees('Sweep the stairs')
-  expect(dora.answers).toHaveLength(length)
+    await emma.openEditor('Renew the passport')
+    await emma.page.getByLabel('Title').fill('Renew both passports')
+    await emma.page.getByLabel('Description').fill('Photos first.\nThe office closes at noon on Fridays.')
+    await emma.page.getByLabel('Status').selectOption('In progress')
+    await emma.looksRight('04-editor')
+    await emma.press('Save')
+    await emma.box('Buy oats').check()
+    await emma.sees('Write to grandmother', 'Renew both passports', 'Buy oats')
+    await eventually(async () => {
+      const { body } = await askApi(emma.stack, await tokenOf(emma))
+      return body.map((task: Record<string, unknown>) => [task.title, task.description, task.status])
+    }, [
+      ['Write to grandmother', null, 'pending'],
+      ['Renew both passports', 'Photos first.\nThe office closes at noon on Fridays.', 'in_progress'],
+      ['Buy oats', null, 'completed'],
+    ])
+    await emma.looksRight('05-tasks')
 
-  const html = await (await dora.profile.request.get(stack.frontEnd.url)).text()
-  expect(html).toContain('Sweep the stairs')
-  const stored = await dora.page.evaluate(
-    'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
-  )
-  expect(html + stored).not.toContain('eyJ')
-  expect(
-    await (await dora.profile.request.get(`${stack.frontEnd.url}/?status=completed`)).text(),
-  ).not.toContain('Sweep')
-})
+    await emma.press('To do')
+    await emma.sees('Write to grandmother')
+    await emma.press('In progress')
+    await emma.sees('Renew both passports')
+    await emma.page.reload()
+    await emma.sees('Renew both passports')
+    await emma.press('Done')
+    await emma.sees('Buy oats')
+    await emma.box('Buy oats').click()
+    await emma.sees()
+    await emma.reads('Nothing done yet.')
+    await emma.press('All')
 
-test('a task is added, edited in its place, completed, reopened and deleted, and each of these is stored', async () => {
-  const emma = await newcomer('emma', desktop)
-  for (const title of ['Buy oats', 'Renew the passport', 'Write to grandmother']) await emma.add(title)
-  await emma.sees('Write to grandmother', 'Renew the passport', 'Buy oats')
+    await emma.press('Delete Write to grandmother')
+    await emma.sees('Renew both passports', 'Buy oats')
+    await emma.looksRight('06-deleted')
+    await emma.press('Undo')
+    await emma.sees('Write to grandmother', 'Renew both passports', 'Buy oats')
+    await emma.box('Write to grandmother').waitFor()
+    await emma.press('Delete Buy oats')
+    await emma.press('Close')
+    await emma.sees('Write to grandmother', 'Renew both passports')
+    await eventually(async () => (await askApi(emma.stack, await tokenOf(emma))).body.length, 2)
+  },
+)
 
-  await emma.openEditor('Renew the passport')
-  await emma.page.getByLabel('Title').fill('Renew both passports')
-  await emma.page.getByLabel('Description').fill('Photos first.\nThe office closes at noon on Fridays.')
-  await emma.page.getByLabel('Status').selectOption('In progress')
-  await screenshot(emma.page, '04-editor')
-  await emma.press('Save')
-  await emma.box('Buy oats').check()
-  await emma.sees('Write to grandmother', 'Renew both passports', 'Buy oats')
-  await eventually(async () => {
-    const { body } = await askApi(stack, await tokenOf(emma, stack))
-    return body.map((task: Record<string, unknown>) => [task.title, task.description, task.status])
-  }, [
-    ['Write to grandmother', null, 'pending'],
-    ['Renew both passports', 'Photos first.\nThe office closes at noon on Fridays.', 'in_progress'],
-    ['Buy oats', null, 'completed'],
-  ])
-  await screenshot(emma.page, '05-tasks')
-
-  await emma.press('To do')
-  await emma.sees('Write to grandmother')
-  await emma.press('In progress')
-  await emma.sees('Renew both passports')
-  await emma.page.reload()
-  await emma.sees('Renew both passports')
-  await emma.press('Done')
-  await emma.sees('Buy oats')
-  await emma.box('Buy oats').click()
-  await emma.sees()
-  await emma.reads('Nothing done yet.')
-  await emma.press('All')
-
-  await emma.press('Delete Write to grandmother')
-  await emma.sees('Renew both passports', 'Buy oats')
-  await screenshot(emma.page, '06-deleted')
-  await emma.press('Undo')
-  await emma.sees('Write to grandmother', 'Renew both passports', 'Buy oats')
-  await emma.box('Write to grandmother').waitFor()
-  await emma.press('Delete Buy oats')
-  await emma.press('Close')
-  await emma.sees('Write to grandmother', 'Renew both passports')
-  await eventually(async () => (await askApi(stack, await tokenOf(emma, stack))).body.length, 2)
-})
-
-test('a long list comes page by page', async () => {
-  const finn = await newcomer('finn')
-  const token = await tokenOf(finn, stack)
+flow('a long list comes page by page', 'finn', async (finn) => {
+  const token = await tokenOf(finn)
   for (let number = 1; number <= 45; number++)
-    await askApi(stack, token, '/api/tasks', {
+    await askApi(finn.stack, token, '/api/tasks', {
       method: 'POST',
       body: JSON.stringify({ title: `Task ${number}` }),
     })
@@ -153,7 +156,7 @@ test('a long list comes page by page', async () => {
 })
 
 test('everything can be done from the keyboard', async () => {
-  const gwen = await newcomer('gwen')
+  const gwen = await newcomer(stacks['key-set'], 'gwen')
   const { keyboard } = gwen.page
   const focused = (role: 'button' | 'checkbox' | 'textbox', name: string) =>
     eventually(
@@ -173,7 +176,7 @@ test('everything can be done from the keyboard', async () => {
   await focused('checkbox', 'Feed the cat')
   await keyboard.press('Space')
   await eventually(() => gwen.box('Feed the cat').isChecked(), true)
-  await screenshot(gwen.page, '07-keyboard')
+  await gwen.looksRight('07-keyboard')
 
   await keyboard.press('Tab')
   await focused('button', 'Edit Feed the cat')
@@ -196,7 +199,7 @@ test('everything can be done from the keyboard', async () => {
 })
 
 test('it fits a phone, a tablet and a desk, in light and dark, and breaks no rule of axe', async () => {
-  const hugo = await newcomer('hugo')
+  const hugo = await newcomer(stacks['key-set'], 'hugo')
   await hugo.add('A title with averyveryverylongwordthatfitsnoscreenandhasnoplacetobreakatallwhateverhappens')
   await hugo.add('Repair the bicycle')
   await hugo.add('Plan the garden')
@@ -215,7 +218,7 @@ test('it fits a phone, a tablet and a desk, in light and dark, and breaks no rul
 })
 
 test('the page’s policy lets no inline script run and nobody but the app and the API be asked', async () => {
-  const ivy = await newcomer('ivy')
+  const ivy = await newcomer(stacks['key-set'], 'ivy')
   const broken = await ivy.page.evaluate(`(async () => {
     const directives = []
     document.addEventListener('securitypolicyviolation', (event) => directives.push(event.violatedDirective))
@@ -228,12 +231,43 @@ test('the page’s policy lets no inline script run and nobody but the app and t
 })
 
 test('a page that does not exist says so', async () => {
-  const page = await (await browser.newProfile()).newPage()
-  await page.goto(`${stack.frontEnd.url}/nowhere`)
+  const page = await (await newProfile('desk')).newPage()
+  await page.goto(`${stacks['key-set'].frontEnd.url}/nowhere`)
   await page.getByText('could not be found').waitFor()
   await screenshot(page, '09-not-found')
 })
 
+describe('the README’s recipes', () => {
+  withBothKinds('in the browser: works, and keeps no token of whoever signed in before', async (stack) => {
+    const page = await (await newProfile('desk')).newPage()
+    await page.goto(stack.frontEnd.url)
+    const end = '\nObject.assign(globalThis, { authClient, tasks })'
+    const app = await buildExample()
+    const recipe = { heading: 'In the browser', apiUrl: stack.api.url, app, target: 'browser', end } as const
+    await page.evaluate(await bundleRecipe(recipe))
+    const signUp = (email: string) =>
+      page.evaluate(`authClient.signUp.email({ name: 'Sam', email: '${email}', password: '${password}' })`)
+    const titles = () =>
+      page.evaluate(`tasks.GET('/api/tasks').then(({ data }) => data.map((task) => task.title))`)
+
+    await signUp('sam@example.com')
+    const added = `tasks.POST('/api/tasks', { body: { title: 'Copied' } }).then(({ response }) => response.status)`
+    expect(await page.evaluate(added)).toBe(201)
+    expect(await titles()).toEqual(['Copied'])
+    await page.evaluate('authClient.signOut()')
+    await signUp('tess@example.com')
+    // Better Auth's client tells of a change of session some milliseconds after it.
+    await eventually(titles, [])
+  })
+
+  flow('in a server component: renders the tasks of whoever asks', 'uma', async (uma) => {
+    await uma.add('Rendered on the server')
+    await uma.box('Rendered on the server').waitFor()
+    await uma.page.goto(`${uma.stack.frontEnd.url}/readme`)
+    expect(await uma.page.getByRole('listitem').allInnerTexts()).toEqual(['Rendered on the server'])
+  })
+})
+
 test('in all of this the browser asked nothing of another host than localhost', () => {
-  expect(browser.outside).toEqual([])
+  expect(outside()).toEqual([])
 })

@@ -1,6 +1,14 @@
 import type { BrowserContext, Page } from 'playwright-core'
+import { screenshot } from './browser.ts'
 import { eventually } from './eventually.ts'
 import type { Stack } from './stack.ts'
+
+/** What people sit at. */
+export const devices = {
+  phone: { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true },
+  desk: { viewport: { width: 1280, height: 800 } },
+}
+export type Device = keyof typeof devices
 
 /** The password of everybody here. */
 export const password = 'correct horse battery'
@@ -11,9 +19,11 @@ export const password = 'correct horse battery'
  * order of their arrival.
  */
 export interface Person {
+  name: string
   email: string
   page: Page
   profile: BrowserContext
+  stack: Stack
   tokens: string[]
   answers: { method: string; status: number }[]
   /** With the form of the page. */
@@ -30,6 +40,8 @@ export interface Person {
   isTold(...texts: string[]): Promise<void>
   /** Awaits a text on the page, or part of one. */
   reads(text: string): Promise<void>
+  /** Keeps what the page looks like, and holds it against axe's rules; with keys only: the page is the same for both. */
+  looksRight(name: string): Promise<void>
 }
 
 let addresses = 0
@@ -44,7 +56,8 @@ export async function makeAccount(profile: BrowserContext, frontEnd: string, ema
 }
 
 /** Opens the page of the front end in a new tab of this profile. */
-export async function visit(profile: BrowserContext, { frontEnd, api }: Stack, name: string) {
+export async function visit(profile: BrowserContext, stack: Stack, name: string) {
+  const { frontEnd, api } = stack
   const page = await profile.newPage()
   const email = `${name}@example.com`
   const tokens: string[] = []
@@ -67,9 +80,11 @@ export async function visit(profile: BrowserContext, { frontEnd, api }: Stack, n
   }
 
   const person: Person = {
+    name,
     email,
     page,
     profile,
+    stack,
     tokens,
     answers,
     async signUp() {
@@ -100,6 +115,9 @@ export async function visit(profile: BrowserContext, { frontEnd, api }: Stack, n
       // The second is Next.js's own, for screen readers.
       eventually(() => page.locator('main [role=alert]').allInnerTexts(), texts),
     reads: (text) => page.getByText(text).first().waitFor(),
+    async looksRight(shot) {
+      if (stack.kind === 'key-set') await screenshot(page, `${shot}-${name}`)
+    },
   }
   await page.goto(frontEnd.url)
   return person
@@ -126,5 +144,9 @@ export async function askApi(stack: Stack, token: string, path = '/api/tasks', i
 }
 
 /** A token of the person's, past the page. */
-export const tokenOf = async ({ profile }: Person, stack: Stack): Promise<string> =>
+export const tokenOf = async ({ profile, stack }: Person): Promise<string> =>
   (await (await profile.request.get(`${stack.frontEnd.url}/api/auth/token`)).json()).token
+
+/** The titles of the person's tasks as they are stored, newest first. */
+export const titlesOf = async (person: Person): Promise<string[]> =>
+  (await askApi(person.stack, await tokenOf(person))).body.map(({ title }: { title: string }) => title)

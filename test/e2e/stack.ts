@@ -1,14 +1,15 @@
 import { openSync } from 'node:fs'
-import { appendFile, mkdir } from 'node:fs/promises'
+import { appendFile, cp, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { atProcessEnd, temporaryDirectory } from '../support/cleanup.ts'
 import { freePort } from '../support/ports.ts'
 import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { type Service, startService } from '../support/process.ts'
 import { run } from '../support/run.ts'
+import { eventually } from './eventually.ts'
+import { readRecipe } from './readme.ts'
 
-/** The example's directory. */
-export const example = join(import.meta.dir, '../../examples/nextjs')
+const repository = join(import.meta.dir, '../..')
 
 /** Logs and screenshots of the last run; git-ignored. */
 export const artifacts = join(import.meta.dir, 'artifacts')
@@ -24,43 +25,71 @@ export interface Program {
   stop(): Promise<void>
 }
 
+/** The task API, whose clock a test sets. */
+export interface Api extends Program {
+  /** Lets what it remembers become 10 minutes older; resolves when that has happened. */
+  passTenMinutes(): Promise<void>
+}
+
 /** The front end and the task API, on free ports, with data of their own. */
 export interface Stack {
-  api: Program
+  kind: TokenKind
+  api: Api
   frontEnd: Program
   /** The server whose database `todo` has the accounts and the tasks; none where each keeps its own. */
   postgres: PostgresServer | undefined
   stop(): Promise<void>
 }
 
-/**
- * How the API knows the front end's tokens, and where the data is: by the front end's public keys, with accounts
- * and tasks in one PostgreSQL database; or by a secret of both, with the accounts in memory and the tasks in the
- * embedded database.
- */
-export type Variant = 'key-set' | 'shared-secret'
+/** How the API knows the front end's tokens: by the front end's public keys, or by a secret of both. */
+export const tokenKinds = ['key-set', 'shared-secret'] as const
+export type TokenKind = (typeof tokenKinds)[number]
 
 // Kept on the global object: each test file has modules of its own.
-const kept = globalThis as typeof globalThis & { exampleBuilt?: Promise<unknown> }
+const kept = globalThis as typeof globalThis & { example?: Promise<string> }
 
-/** Installs the example's packages and builds it, once in a run. This also checks its types. */
-const buildExample = () => {
-  kept.exampleBuilt ??= (async () => {
+/**
+ * Builds a copy of the example, once in a run, and gives its directory; this also checks its types. The copy has a page
+ * more, `/readme`: the one that the README gives to copy.
+ */
+export const buildExample = (): Promise<string> => {
+  kept.example ??= (async () => {
     await mkdir(artifacts, { recursive: true })
+    const { path } = temporaryDirectory('todo-example')
+    const example = join(path, 'examples', 'nextjs')
+    for (const part of ['examples/nextjs', 'src/client'])
+      await cp(join(repository, part), join(path, part), {
+        recursive: true,
+        filter: (name) => !/[/](node_modules|[.]next)$/.test(name),
+      })
+    const recipe = await readRecipe('In a server component or route handler')
+    const page = recipe.replaceAll("'http://localhost:8000", "process.env.TASKS_API_URL + '")
+    await Bun.write(join(example, 'app', 'readme', 'page.tsx'), page)
     await run([process.execPath, 'install', '--frozen-lockfile'], { cwd: example })
     await run([process.execPath, 'run', 'build'], { cwd: example })
+    return example
   })()
-  return kept.exampleBuilt
+  return kept.example
 }
 
-/** Starts both programs, with an empty database each or together. */
-export async function startStack(variant: Variant, environment: Environment = {}): Promise<Stack> {
+interface StackOptions {
+  /** For the API. */
+  environment?: Environment
+  /** False: the accounts are kept in memory and the tasks in the embedded database. */
+  hasPostgres?: boolean
+}
+
+/** Starts both programs, with accounts and tasks in one empty PostgreSQL database. */
+export async function startStack(
+  kind: TokenKind,
+  { environment = {}, hasPostgres = true }: StackOptions = {},
+): Promise<Stack> {
   const directory = temporaryDirectory('todo-e2e')
   const [frontEndPort, apiPort] = [await freePort(), await freePort()]
   const frontEndUrl = `http://localhost:${frontEndPort}`
   const secret = crypto.getRandomValues(new Uint8Array(32)).toBase64()
-  const isShared = variant === 'shared-secret'
-  const postgres = isShared ? undefined : await startPostgres()
+  const isShared = kind === 'shared-secret'
+  const postgres = hasPostgres ? await startPostgres() : undefined
   const database: Environment = postgres ? { DATABASE_URL: postgres.url() } : {}
 
   const api = apiProgram({
@@ -74,7 +103,7 @@ export async function startStack(variant: Variant, environment: Environment = {}
     PORT: String(apiPort),
     ...environment,
   })
-  const frontEnd = frontEndProgram({
+  const frontEnd = frontEndProgram(await buildExample(), {
     ...database,
     BETTER_AUTH_SECRET: secret,
     PORT: String(frontEndPort),
@@ -88,18 +117,27 @@ export async function startStack(variant: Variant, environment: Environment = {}
     await directory.remove()
   }
 
-  await buildExample()
   await Promise.all([api.start(), frontEnd.start()])
-  return { api, frontEnd, postgres, stop }
+  return { kind, api, frontEnd, postgres, stop }
 }
 
-function apiProgram(environment: Environment): Program {
+function apiProgram(environment: Environment): Api {
+  const preload = join(import.meta.dir, 'ten-minutes-later.preload.ts')
   let service: Service | undefined
+
+  /** How often it has said that 10 minutes are over. */
+  const passed = () => service?.log.filter((line) => line === 'ten minutes later').length ?? 0
+
   return {
     url: `http://localhost:${environment.PORT}`,
     async start(extra) {
-      service = await startService({ ...environment, ...extra })
+      service = await startService({ ...environment, ...extra }, { preload })
       await service.ready(120_000)
+    },
+    async passTenMinutes() {
+      const before = passed()
+      service?.signal('SIGUSR2')
+      await eventually(passed, before + 1)
     },
     async stop() {
       if (!service) return
@@ -109,7 +147,7 @@ function apiProgram(environment: Environment): Program {
   }
 }
 
-function frontEndProgram(environment: Environment): Program {
+function frontEndProgram(example: string, environment: Environment): Program {
   const url = `http://localhost:${environment.PORT}`
   const log = join(artifacts, 'front-end.log')
   let child: Bun.Subprocess | undefined

@@ -31,7 +31,7 @@ export function Outcome({ of: { isPending, isPaused, failureReason, error } }: {
   if (!isPending || !(isPaused || failureReason)) return null
   return (
     <p className="waiting" role="status">
-      {isPaused ? 'Waiting for the network …' : 'The service does not answer yet. Trying again …'}
+      {isPaused ? 'Waiting for the network …' : 'The service is not ready yet. Trying again …'}
     </p>
   )
 }
