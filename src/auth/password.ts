@@ -10,6 +10,9 @@ const COST = 12
 /** Used for unknown emails, so that a login takes the same time as for a known email. */
 const DUMMY_HASH = '$2b$12$pI4CQXOLDIxUVYG.zLW7f.hoGcHBzdmeuahc3Lkozu6zySOPuG9/i'
 
+/** bcrypt reads this many bytes of a password and ignores the rest. */
+const BCRYPT_BYTES = 72
+
 const MIN_LENGTH = 8
 const MAX_LENGTH = 128
 
@@ -31,6 +34,21 @@ export const weaknessOf = (password: string, email: string): string | undefined 
 
 /** The form that is hashed. Keyboards may send the same text as different code points. */
 export const normalizePassword = (password: string): string => password.normalize('NFC')
+
+/**
+ * The input of bcrypt for a password, all of which counts: one of 72 bytes or more is hashed by SHA-512 first. Bun does
+ * the same for more than 72 bytes. One of exactly 72 bytes must not be taken for the beginning of a longer one.
+ */
+const wholeOf = (password: string): string | Uint8Array => {
+  if (Buffer.byteLength(password) < BCRYPT_BYTES) return password
+  return new Bun.CryptoHasher('sha512').update(password).digest()
+}
+
+/** All inputs that a stored hash may be of. Programs that hashes are imported from cut a password after 72 bytes. */
+const formsOf = (password: string): (string | Uint8Array)[] => {
+  const whole = wholeOf(password)
+  return whole === password ? [whole] : [whole, Buffer.from(password).subarray(0, BCRYPT_BYTES)]
+}
 
 const costOf = (hash: string): number => Number(/^\$2[aby]\$(\d\d)\$/.exec(hash)?.[1])
 
@@ -67,7 +85,7 @@ interface Turn extends Owned {
   reject(error: AppError): void
 }
 
-/** Makes a hasher. bcrypt only reads 72 bytes, so Bun hashes longer passwords first. */
+/** Makes a hasher. */
 export const createPasswordHasher = ({
   concurrency,
   maxWaiting,
@@ -109,9 +127,13 @@ export const createPasswordHasher = ({
 
   return {
     hash: (password, address) =>
-      inTurn(address, () => Bun.password.hash(password, { algorithm: 'bcrypt', cost: COST })),
+      inTurn(address, () => Bun.password.hash(wholeOf(password), { algorithm: 'bcrypt', cost: COST })),
     async verify(password, hash, address) {
-      const isRight = await inTurn(address, () => Bun.password.verify(password, hash ?? DUMMY_HASH, 'bcrypt'))
+      let isRight = false
+      // No early end: the time must not tell which one was right.
+      for (const form of formsOf(password))
+        if (await inTurn(address, () => Bun.password.verify(form, hash ?? DUMMY_HASH, 'bcrypt')))
+          isRight = true
       return isRight && hash !== undefined
     },
     isOutdated: (hash) => costOf(hash) < COST,

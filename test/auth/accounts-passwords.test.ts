@@ -49,6 +49,38 @@ describeAccounts('a password', ({ signUp, logIn, engine, logged }) => {
     expect((await logIn({ email, password: `${first72}1` })).status).toBe(200)
   })
 
+  test('of just 72 bytes is no beginning of a longer one', async () => {
+    for (const first72 of ['z'.repeat(72), '€'.repeat(24)]) {
+      const email = newEmail()
+      expect((await signUp({ email, password: first72 })).status).toBe(201)
+      expect((await logIn({ email, password: `${first72}1` })).status).toBe(401)
+      expect((await logIn({ email, password: first72.slice(0, -1) })).status).toBe(401)
+      expect((await logIn({ email, password: first72 })).status).toBe(200)
+    }
+  })
+
+  test.each([
+    // By libxcrypt; a password of more than 72 bytes is cut there, and the second one in the middle of a letter.
+    ['x'.repeat(75), '$2b$05$CCCCCCCCCCCCCCCCCCCCC.D7RDOYXakZhsFmh/LdqQNx0kQ424AFS'],
+    [`a${'€'.repeat(30)}`, '$2b$05$CCCCCCCCCCCCCCCCCCCCC.0kaON/dQJaQgu23UMBaK/OyCTdIMwrm'],
+    // A password of just 72 bytes, as version 1.0.0 and others store it.
+    ['x'.repeat(72), '$2b$05$CCCCCCCCCCCCCCCCCCCCC.D7RDOYXakZhsFmh/LdqQNx0kQ424AFS'],
+  ])('that another program cut off after 72 bytes still works: %s', async (password, hash) => {
+    const email = newEmail()
+    const { run } = engine.database
+    await run(
+      (sql) => sql`
+        insert into users (id, email, password_hash) values (${crypto.randomUUID()}, ${email}, ${hash})`,
+    )
+    const wrong = await logIn({ email, password: `!${password}` })
+    expect(wrong.status).toBe(401)
+    expect((await logIn({ email, password })).status).toBe(200)
+    // Stored anew, with all of it.
+    expect((await storedUsers(engine, email))[0]?.password_hash).toMatch(COST_12)
+    expect((await logIn({ email, password })).status).toBe(200)
+    expect((await logIn({ email, password: `${password}!` })).status).toBe(401)
+  })
+
   test('is compared whole and exactly: no case, no white space and no part of it is forgiven', async () => {
     const { email } = await storeAccount(engine)
     const near = ['', ' ', PASSWORD.toUpperCase(), `${PASSWORD} `, ` ${PASSWORD}`, PASSWORD.slice(0, -1)]
