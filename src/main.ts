@@ -118,17 +118,24 @@ const understand = ({ values, positionals }: ReturnType<typeof parse>) => {
   return { command, argument: argument ?? '', options }
 }
 
+/** Says why a command has failed, with the stack of what is a defect, and gives the exit code. */
+const explain = (error: unknown): number => {
+  if (error instanceof UsageError) process.stderr.write(`${error.message}\n\n${USAGE}\n`)
+  else if (error instanceof ConfigError)
+    process.stderr.write(`The configuration is not valid:\n${error.message}\n`)
+  else if (error instanceof StartError) process.stderr.write(`${error.message}\n`)
+  else console.error(error)
+  return error instanceof UsageError ? 2 : 1
+}
+
 const run = async (args: string[]): Promise<number | undefined> => {
   try {
     const { command, argument, options } = understand(parse(args))
+    // Such as a lock that is gone: a timer finds out. The service has an end of its own.
+    if (command !== serve) process.on('uncaughtException', (error) => process.exit(explain(error)))
     return await command.run(argument, options)
   } catch (error) {
-    if (error instanceof UsageError) process.stderr.write(`${error.message}\n\n${USAGE}\n`)
-    else if (error instanceof ConfigError)
-      process.stderr.write(`The configuration is not valid:\n${error.message}\n`)
-    else if (error instanceof StartError) process.stderr.write(`${error.message}\n`)
-    else throw error
-    return error instanceof UsageError ? 2 : 1
+    return explain(error)
   }
 }
 

@@ -3,6 +3,7 @@ import type { ClientSql } from '../db/client.ts'
 import { describeRefusal, errorCode } from '../db/sqlstate.ts'
 import { type Tables, tablesIn } from '../db/tables.ts'
 import { createLog } from '../log.ts'
+import { StartError } from '../system-error.ts'
 import {
   areSameDatabase,
   type End,
@@ -116,8 +117,13 @@ const lossOf = async (which: string, { closed }: End): Promise<never> => {
   throw new TransferError(`The connection to the ${which} was lost. ${outcome()}`)
 }
 
-/** Says so when the process is ended from outside; the databases undo what was not committed. */
+/** Says so when the process is ended in the middle; the databases undo what was not committed. */
 const sayWhenInterrupted = (): void => {
+  process.prependListener('uncaughtException', (error) => {
+    if (!(error instanceof StartError)) return
+    process.stderr.write(`${error.message} ${outcome()}\n`)
+    process.exit(1)
+  })
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
       process.stderr.write(`\n${signal}: ${outcome()}\n`)
