@@ -29,6 +29,20 @@ export class DurableFiles extends NodeFS {
   }
 }
 
+/** Emscripten's errno values for disk errors. Its errors have no code and no message. */
+const ERRNO_CODES: Record<number, string> = {
+  2: 'EACCES',
+  19: 'EDQUOT',
+  29: 'EIO',
+  33: 'EMFILE',
+  51: 'ENOSPC',
+  63: 'EPERM',
+  69: 'EROFS',
+}
+
+/** The code of a system error for an errno of the engine, or `undefined` if it is no disk error. */
+export const codeOfEngine = (errno: number | undefined): string | undefined => ERRNO_CODES[errno ?? -1]
+
 const syncOne = async (path: string): Promise<void> => {
   const file = await open(path)
   await file.sync().finally(() => file.close())

@@ -4,7 +4,7 @@ import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
 import initdb from '@electric-sql/pglite/initdb.wasm' with { type: 'file' }
 import data from '@electric-sql/pglite/pglite.data' with { type: 'file' }
 import engine from '@electric-sql/pglite/pglite.wasm' with { type: 'file' }
-import { DurableFiles, putInPlace } from './embedded-files.ts'
+import { codeOfEngine, DurableFiles, putInPlace } from './embedded-files.ts'
 
 /** Why the engine does not run. `code` is that of a system error. */
 export interface EngineFailure {
@@ -69,21 +69,10 @@ const serve = (database: PGlite): void => {
   }
 }
 
-/** Emscripten's errno values for disk errors. Its errors have no code and no message. */
-const ERRNO_CODES: Record<number, string> = {
-  2: 'EACCES',
-  19: 'EDQUOT',
-  29: 'EIO',
-  33: 'EMFILE',
-  51: 'ENOSPC',
-  63: 'EPERM',
-  69: 'EROFS',
-}
-
 const failureOf = (error: unknown): EngineFailure => {
   const { code, errno, message } = error as { code?: string; errno?: number; message?: string }
   return {
-    code: code ?? ERRNO_CODES[errno ?? -1],
+    code: code ?? codeOfEngine(errno),
     reason: lastWords ?? message ?? `error ${JSON.stringify(error)}`,
   }
 }

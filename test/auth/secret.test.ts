@@ -46,6 +46,21 @@ describe('the kept secret', () => {
     expect(fs.readdirSync(dataDir)).toEqual(['secret'])
   })
 
+  test('is one where files have no links, too: who comes second waits until the first has written it', () => {
+    const dataDir = newDirectory()
+    const file = join(dataDir, 'secret')
+    // The other process has made its file, and writes into it a moment later.
+    using _link = spyOn(fs, 'linkSync').mockImplementation(() => {
+      writeFileSync(file, '', { mode: 0o600 })
+      throw systemError('EPERM')
+    })
+    using sleep = spyOn(Bun, 'sleepSync').mockImplementation(() => {
+      if (sleep.mock.calls.length === 3) writeFileSync(file, KNOWN)
+    })
+    expect(choose(dataDir)).toBe(KNOWN)
+    expect(sleep.mock.calls.length).toBe(3)
+  })
+
   test('that others may have written is refused', () => {
     for (const mode of [0o666, 0o644, 0o640, 0o602]) {
       const dataDir = newDirectory()

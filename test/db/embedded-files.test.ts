@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, spyOn, test } from 'bun:test'
 import fs from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { loadConfig } from '../../src/config.ts'
-import { DurableFiles } from '../../src/db/embedded-files.ts'
+import { codeOfEngine, DurableFiles } from '../../src/db/embedded-files.ts'
 import { databaseSource } from '../../src/db/source.ts'
 import { createLog } from '../../src/log.ts'
 import { temporaryDirectory } from '../support/cleanup.ts'
@@ -51,4 +51,14 @@ describe('the embedded database', () => {
     }
     await database.close()
   }, 120_000)
+})
+
+test('the engine’s numbers for what a disk does mean here what they mean there', async () => {
+  const engine = join(dirname(Bun.resolveSync('@electric-sql/pglite', import.meta.dir)), 'pglite.js')
+  const [table = ''] = /ERRNO_CODES *= *\{[^}]+\}/.exec(await Bun.file(engine).text()) ?? []
+  for (const code of ['EACCES', 'EDQUOT', 'EIO', 'EMFILE', 'ENOSPC', 'EPERM', 'EROFS']) {
+    const [, number] = new RegExp(`\\b${code}: *(\\d+)`).exec(table) ?? []
+    expect([code, codeOfEngine(Number(number))]).toEqual([code, code])
+  }
+  for (const unknown of [undefined, -1, 0, 44]) expect(codeOfEngine(unknown)).toBeUndefined()
 })

@@ -101,6 +101,21 @@ describe.if(findPostgres() !== null)('connections', () => {
     )
   })
 
+  test('that are lost leave those who wait to the next one', async () => {
+    const database = databaseWith({ max: 1, timeoutMs: 10_000 })
+    const backend = await backendOf(database)
+    // Four are sent over the one connection, and the fifth waits.
+    const sent = Array.from({ length: 4 }, () => outcomeOf(database.run((sql) => sql`select pg_sleep(60)`)))
+    const waiting = outcomeOf(database.run((sql) => sql`select 1`))
+    expect(database.stats()).toMatchObject({ running: 4, waiting: 1 })
+    await until(async () => (await countOf(`pid = ${backend} and wait_event = 'PgSleep'`)) === 1)
+    await server.psql(`select pg_terminate_backend(${backend})`)
+    expect(await Promise.all(sent)).toEqual(
+      Array(4).fill('unavailable: the connection to the database was lost'),
+    )
+    expect(await waiting).toBe('answered')
+  }, 20_000)
+
   test('that let a statement’s time pass are not used again', async () => {
     const database = databaseWith({ max: 1, timeoutMs: 300 })
     const backend = await backendOf(database)

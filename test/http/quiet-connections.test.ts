@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { connect } from 'node:net'
+import type { AnyElysia } from 'elysia'
+import { listen } from '../../src/http/listen.ts'
 import { newUserId, SECRET, tokenFor } from '../support/api.ts'
 import { clientFor } from '../support/client.ts'
 import { someDatabase } from '../support/engines.ts'
@@ -59,3 +61,15 @@ test.concurrent('a client that pauses gets the whole of a large answer', async (
   expect(answer.match(/"title":/g)).toHaveLength(90)
   expect(answer.length).toBeGreaterThan(90 * description.length)
 }, 60_000)
+
+// That it is kept to, by whoever sends or reads too slowly, is in test/faults: it takes minutes.
+test('a connection that gets nowhere is cut off after two minutes and before three', () => {
+  const asked: { idleTimeout: number }[] = []
+  const app = { listen: (options: { idleTimeout: number }) => asked.push(options) }
+  listen(app as unknown as AnyElysia, { host: '127.0.0.1', port: 0 })
+  expect(asked).toHaveLength(1)
+  for (const { idleTimeout } of asked) {
+    expect(idleTimeout).toBeGreaterThanOrEqual(120)
+    expect(idleTimeout).toBeLessThanOrEqual(180)
+  }
+})

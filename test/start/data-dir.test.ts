@@ -123,6 +123,13 @@ describe('its database', () => {
     return failure
   }
 
+  test('is opened in a directory whose mode is mended then, whether a secret is kept there or not', async () => {
+    const path = databaseIn('open-to-others', { PG_VERSION: '16\n' })
+    chmodSync(path, 0o755)
+    await startOf(path)
+    expect(modeOf(path)).toBe(0o700)
+  })
+
   test('is not made anew over files that lost their PG_VERSION', async () => {
     const path = databaseIn('no-version', { 'postgresql.conf': 'kept' })
     const failure = await startOf(path)

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { chmodSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { listenError, StartError } from '../../src/system-error.ts'
+import { dataDirError, listenError, StartError } from '../../src/system-error.ts'
 import { SECRET } from '../support/api.ts'
 import { temporaryDirectory } from '../support/cleanup.ts'
 import { someDatabase } from '../support/engines.ts'
@@ -15,6 +15,8 @@ import { runProgram } from '../support/program.ts'
 const directory = temporaryDirectory('todo-system-errors')
 afterAll(() => directory.remove())
 const PATIENCE_MS = 120_000
+
+const systemError = (code: string) => Object.assign(new Error('inner words'), { code })
 
 const outcomeOf = (env: Record<string, string>) =>
   runProgram([], { cwd: directory.path, env: { BETTER_AUTH_SECRET: SECRET, ...env } })
@@ -35,13 +37,47 @@ describe('a start', () => {
     PATIENCE_MS,
   )
 
-  test('that may not listen on its port says so', () => {
-    const refused = Object.assign(new Error('permission denied 0.0.0.0:80'), { code: 'EACCES' })
-    const error = listenError(refused, { host: '0.0.0.0', port: 80 })
+  test.each([
+    ['EADDRINUSE', 'PORT: port 80 is in use. Stop who uses it, or set PORT to another one.'],
+    [
+      'EACCES',
+      'PORT: this user may not listen on port 80. Set PORT to one from 1024 on, or start with the privilege.',
+    ],
+    ...['EADDRNOTAVAIL', 'ENOTFOUND', 'EINVAL', 'ERR_INVALID_ARG_TYPE'].map((code) => [
+      code,
+      'HOST: box is no address of this machine. Set HOST to one that is, or leave it out for all of them.',
+    ]),
+  ])('that cannot listen for %s names what to change', (code, sentence) => {
+    const error = listenError(systemError(code), { host: 'box', port: 80 })
     expect(error).toBeInstanceOf(StartError)
-    expect((error as Error).message).toStartWith('PORT: this user may not listen on port 80.')
-    const defect = new TypeError('a defect')
-    expect(listenError(defect, { host: '::', port: 8000 })).toBe(defect)
+    expect((error as Error).message).toBe(sentence)
+  })
+
+  test('that cannot listen for a reason that is not known tells it as it is', () => {
+    for (const defect of [new TypeError('a defect'), systemError('ENOBUFS')])
+      expect(listenError(defect, { host: '::', port: 8000 })).toBe(defect)
+  })
+
+  const elsewhere = 'Set DATA_DIR to a directory that this user may write to.'
+  const room = 'Make room, or set DATA_DIR to a directory on another disk.'
+
+  test.each([
+    ['EACCES', 'permission denied', elsewhere],
+    ['EDQUOT', 'the disk quota is used up', room],
+    ['EEXIST', 'it is no directory', elsewhere],
+    ['EIO', 'the disk does not work', elsewhere],
+    ['ELOOP', 'its links go round in a circle', elsewhere],
+    ['EMFILE', 'too many files are open', elsewhere],
+    ['ENAMETOOLONG', 'the name is too long', elsewhere],
+    ['ENOENT', 'there is no such file or directory', elsewhere],
+    ['ENOSPC', 'the disk is full', room],
+    ['ENOTDIR', 'a part of the path is no directory', elsewhere],
+    ['EPERM', 'not permitted', elsewhere],
+    ['EROFS', 'the file system is read-only', elsewhere],
+  ])('that cannot use DATA_DIR for %s says so in words', (code, words, remedy) => {
+    const error = dataDirError(systemError(code), '/data')
+    expect(error).toBeInstanceOf(StartError)
+    expect(error.message).toBe(`DATA_DIR: /data cannot be used: ${words} (${code}). ${remedy}`)
   })
 
   test(

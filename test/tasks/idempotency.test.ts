@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { newUserId } from '../support/api.ts'
 import { expectProblem } from '../support/problem.ts'
 import { describeForms, makeTask } from '../support/task-forms.ts'
+import { until } from '../support/until.ts'
 
 const newKey = (): string => `key-${crypto.randomUUID()}`
 
@@ -231,6 +232,34 @@ describeForms('Idempotency-Key', (api, tasksOf) => {
     expect(await countKeys(user, kept)).toBe(1)
     expect(await countTasks(user)).toBe(4)
   })
+
+  if (engine.isServer)
+    test('an expired key that somebody else is sweeping is not waited for', async () => {
+      const [user, old] = [newUserId(), newKey()]
+      await post(user, old, { title: 'A' })
+      await agedBy(user, old, '25 hours')
+      const others = run(
+        (sql) => sql`
+          with held as (
+            select from idempotency_keys where user_id = ${user} and key = ${old} for update
+          )
+          select pg_sleep(600) from held`,
+      ).catch(({ reason }) => reason)
+      await until(async () => {
+        const free = await run(
+          (sql) => sql`select from idempotency_keys where user_id = ${user} for update skip locked`,
+        )
+        return free.length === 0
+      })
+      expect((await post(user, newKey(), { title: 'B' })).status).toBe(201)
+      expect(await countKeys(user, old)).toBe(1)
+      await run(
+        (sql) => sql`
+          select pg_cancel_backend(pid) from pg_stat_activity
+          where wait_event = 'PgSleep' and query like '%held as%'`,
+      )
+      expect(await others).toBe('database: 57014')
+    })
 
   test('without a key each request makes a task', async () => {
     const { user } = await makeTask(api, { tasksOf })
