@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { temporaryDirectory } from './support/cleanup.ts'
 
 /**
  * Runs the tests, and fails when they reach less than 90 % of the service's lines. Bun's own threshold is for each
@@ -8,8 +8,8 @@ import { join } from 'node:path'
  */
 const FLOOR = 0.9
 
-const directory = mkdtempSync(join(tmpdir(), 'todo-backend-coverage-'))
-const reporters = ['--coverage-reporter=text', '--coverage-reporter=lcov', `--coverage-dir=${directory}`]
+const directory = temporaryDirectory('todo-backend-coverage')
+const reporters = ['--coverage-reporter=text', '--coverage-reporter=lcov', `--coverage-dir=${directory.path}`]
 const tests = Bun.spawn(
   [process.execPath, 'test', '--timeout=60000', '--coverage', ...reporters, ...process.argv.slice(2)],
   { stdio: ['ignore', 'inherit', 'inherit'] },
@@ -17,7 +17,7 @@ const tests = Bun.spawn(
 let exitCode = await tests.exited
 
 if (exitCode === 0) {
-  const report = readFileSync(join(directory, 'lcov.info'), 'utf8')
+  const report = readFileSync(join(directory.path, 'lcov.info'), 'utf8')
   const total = (field: string) =>
     [...report.matchAll(new RegExp(`^${field}:(\\d+)$`, 'gm'))].reduce(
       (sum, [, count]) => sum + Number(count),
@@ -27,5 +27,5 @@ if (exitCode === 0) {
   console.log(`lines reached: ${(share * 100).toFixed(1)} %, of which ${FLOOR * 100} % are required`)
   if (!(share >= FLOOR)) exitCode = 1
 }
-rmSync(directory, { recursive: true })
+await directory.remove()
 process.exit(exitCode)

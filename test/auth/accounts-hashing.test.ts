@@ -13,6 +13,7 @@ import {
 } from '../support/accounts.ts'
 import type { Answer } from '../support/api.ts'
 import { engines } from '../support/engines.ts'
+import { until } from '../support/until.ts'
 
 allowSlowHashes()
 
@@ -134,7 +135,7 @@ for (const engine of engines())
         return answer
       })
       // The three beyond what may wait are answered while all others are still held.
-      while (answered.length < 3) await Bun.sleep(1)
+      await until(() => answered.length >= 3)
       for (const { status, json, headers } of answered) {
         expect(status).toBe(503)
         expect(json).toMatchObject({ code: 'unavailable', title: 'Service Unavailable' })

@@ -11,6 +11,7 @@ import {
 import { engines } from '../support/engines.ts'
 import { findPostgres, startPostgres } from '../support/postgres.ts'
 import { startService } from '../support/process.ts'
+import { until } from '../support/until.ts'
 
 allowSlowHashes()
 
@@ -63,7 +64,7 @@ for (const engine of engines().filter(({ isServer }) => isServer))
       const madeLongAgo = sharedRateLimiter(engine.database)
       clock.mockRestore()
       await madeLongAgo({ name: `${name}-later`, points: 1, windowSeconds: 60 }).consume('another')
-      while ((await kept()).length > 1) await Bun.sleep(5)
+      await until(async () => (await kept()).length <= 1)
       expect(await run((sql) => sql`select key from rate_limits where key like ${`${name}%`}`)).toEqual([
         { key: `${name}-later:another` },
       ])

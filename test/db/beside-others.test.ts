@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { drizzle } from 'drizzle-orm/postgres-js'
@@ -7,6 +7,7 @@ import postgres from 'postgres'
 import { SECRET } from '../support/api.ts'
 import { temporaryDirectory } from '../support/cleanup.ts'
 import { clientFor } from '../support/client.ts'
+import { describeServer } from '../support/describe-server.ts'
 import {
   ALIKE_TABLES,
   BETTER_AUTH,
@@ -25,10 +26,6 @@ import { run } from '../support/run.ts'
 /** A service in a database that other programs use, too. */
 
 const PATIENCE_MS = 60_000
-
-const describeServer = (title: string, define: () => void) => {
-  if (findPostgres()) describe(title, define)
-}
 
 describeServer('beside other programs', () => {
   let server: PostgresServer

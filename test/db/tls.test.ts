@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { SECRET } from '../support/api.ts'
 import { createCertificate } from '../support/certificate.ts'
 import { temporaryDirectory } from '../support/cleanup.ts'
 import { clientFor } from '../support/client.ts'
-import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { describeServer } from '../support/describe-server.ts'
+import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { startService } from '../support/process.ts'
 import { type Outcome, runProgram } from '../support/program.ts'
 
@@ -14,10 +15,6 @@ import { type Outcome, runProgram } from '../support/program.ts'
  */
 
 const PATIENCE_MS = 60_000
-
-const describeServer = (title: string, define: () => void) => {
-  if (findPostgres()) describe(title, define)
-}
 
 describeServer('a connection over TLS', () => {
   const directory = temporaryDirectory('todo-tls')

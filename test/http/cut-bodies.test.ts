@@ -4,6 +4,7 @@ import { newUserId, SECRET, tokenFor } from '../support/api.ts'
 import { clientFor } from '../support/client.ts'
 import { someDatabase } from '../support/engines.ts'
 import { type Service, startService } from '../support/process.ts'
+import { until } from '../support/until.ts'
 
 /** Bodies that end before they should: it is nobody's defect, and anybody can send them. */
 const METRICS_TOKEN = 'the-token-of-the-metrics'
@@ -60,7 +61,7 @@ test('one that its client leaves in the middle, or that is no chunk, is a debug 
     [`${head('Transfer-Encoding: chunked', 'POST', '/api/auth/login')}zz\r\n`, 'wait'],
   )
   for (const [text, end] of requests) await send(text, end)
-  while (cutOff().length < requests.length) await Bun.sleep(5)
+  await until(() => cutOff().length >= requests.length)
 
   for (const line of cutOff()) expect(line).toContain('DEBUG request')
   expect(cutOff()).toHaveLength(requests.length)

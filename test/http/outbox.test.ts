@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect, type Socket } from 'node:net'
 import { createOutbox, type Outbox } from '../../src/http/outbox.ts'
+import { until } from '../support/until.ts'
 
 const PAGE = 'ä'.repeat(500_000)
 const PAGE_BYTES = 1_000_000
@@ -99,12 +100,12 @@ describe('an outbox behind a socket', () => {
   }
 
   const nothingLeft = async () => {
-    while (outbox.bytes() > 0) await Bun.sleep(5)
+    await until(() => outbox.bytes() === 0)
   }
 
   test('holds what a slow client has not read until it has', async () => {
     const { read } = ask('GET')
-    while (outbox.bytes() === 0) await Bun.sleep(5)
+    await until(() => outbox.bytes() > 0)
     await Bun.sleep(100)
     expect(outbox.bytes()).toBe(content.length)
     expect(await read()).toBeGreaterThan(content.length)
@@ -113,7 +114,7 @@ describe('an outbox behind a socket', () => {
 
   test('lets go of it when the client goes away', async () => {
     const { socket } = ask('GET')
-    while (outbox.bytes() === 0) await Bun.sleep(5)
+    await until(() => outbox.bytes() > 0)
     socket.destroy()
     await nothingLeft()
   })

@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { temporaryDirectory } from '../support/cleanup.ts'
-import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { describeServer } from '../support/describe-server.ts'
+import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { runProgram } from '../support/program.ts'
 
 /** The environment that psql and postgres.js read, and this service does not. */
-
-const describeServer = (title: string, define: () => void) => {
-  if (findPostgres()) describe(title, define)
-}
 
 describeServer('the variables of libpq', () => {
   const directory = temporaryDirectory('todo-environment')

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryDirectory } from '../support/cleanup.ts'
+import { describeServer, useServer } from '../support/describe-server.ts'
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { runProgram } from '../support/program.ts'
 
@@ -25,10 +26,6 @@ const PASSWORDS: [what: string, password: string][] = [
   ['what a URL has to escape', 'a b+c%/?#@:'],
 ]
 
-const describeServer = (title: string, define: () => void) => {
-  if (findPostgres()) describe(title, define)
-}
-
 const connectsFrom = async (cwd: string, DATABASE_URL: string): Promise<string> => {
   const { exitCode, output } = await runProgram(['migrate'], { cwd, env: { DATABASE_URL } })
   if (exitCode === 0 || output.includes('(42501)')) return 'let in'
@@ -36,16 +33,8 @@ const connectsFrom = async (cwd: string, DATABASE_URL: string): Promise<string> 
 }
 
 describeServer('a role', () => {
-  const directory = temporaryDirectory('todo-passwords')
   let postgres: PostgresServer
-
-  beforeAll(async () => {
-    postgres = await startPostgres()
-  }, PATIENCE_MS)
-  afterAll(async () => {
-    await postgres.remove()
-    await directory.remove()
-  })
+  const directory = useServer((server) => (postgres = server))
 
   const literal = (text: string) =>
     `U&'${[...text].map((character) => `\\+${character.codePointAt(0)?.toString(16).padStart(6, '0')}`).join('')}'`
@@ -66,7 +55,7 @@ describeServer('a role', () => {
   }
 
   /** Whether the service gets in; what it may do there is another matter. */
-  const connects = (url: string) => connectsFrom(directory.path, url)
+  const connects = (url: string) => connectsFrom(directory, url)
 
   test.each(PASSWORDS)(
     'whose password has %s connects as psql does',

@@ -1,35 +1,23 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { SECRET } from '../support/api.ts'
-import { temporaryDirectory } from '../support/cleanup.ts'
+import { describeServer, useServer } from '../support/describe-server.ts'
 import { startPgBouncer } from '../support/pgbouncer.ts'
-import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import type { PostgresServer } from '../support/postgres.ts'
 import { runProgram } from '../support/program.ts'
 
 /** A database that says no: the start ends at once, with what to do, and what it says to do helps. */
 
 const PATIENCE_MS = 120_000
 
-const describeServer = (title: string, define: () => void) => {
-  if (findPostgres()) describe(title, define)
-}
-
 describeServer('a start that is refused', () => {
-  const directory = temporaryDirectory('todo-refusals')
   let postgres: PostgresServer
-
-  beforeAll(async () => {
-    postgres = await startPostgres()
-  }, PATIENCE_MS)
-  afterAll(async () => {
-    await postgres.remove()
-    await directory.remove()
-  })
+  const directory = useServer((server) => (postgres = server))
 
   const migrate = (DATABASE_URL: string, env: Record<string, string> = {}) =>
-    runProgram(['migrate'], { cwd: directory.path, env: { DATABASE_URL, ...env } })
+    runProgram(['migrate'], { cwd: directory, env: { DATABASE_URL, ...env } })
   const serve = (DATABASE_URL: string, env: Record<string, string> = {}) =>
     runProgram([], {
-      cwd: directory.path,
+      cwd: directory,
       env: { DATABASE_URL, HOST: '127.0.0.1', PORT: '0', BETTER_AUTH_SECRET: SECRET, ...env },
     })
 

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { newEmail, PASSWORD } from '../support/accounts.ts'
 import { SECRET, tokenFor } from '../support/api.ts'
-import { temporaryDirectory } from '../support/cleanup.ts'
 import { clientFor } from '../support/client.ts'
-import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { describeServer, useServer } from '../support/describe-server.ts'
+import type { PostgresServer } from '../support/postgres.ts'
 import { startService } from '../support/process.ts'
 import { runProgram } from '../support/program.ts'
 
@@ -16,21 +16,9 @@ const operations = await Bun.file(join(import.meta.dir, '..', '..', 'docs', 'OPE
 const section = /^## Roles\n(.*?)^## /ms.exec(operations)?.[1] ?? ''
 const [administrators = '', owners = ''] = [...section.matchAll(/```sql\n(.*?)```/gs)].map(([, sql]) => sql)
 
-const describeServer = (title: string, define: () => void) => {
-  if (findPostgres()) describe(title, define)
-}
-
 describeServer('a role that owns and one that serves', () => {
-  const directory = temporaryDirectory('todo-roles')
   let postgres: PostgresServer
-
-  beforeAll(async () => {
-    postgres = await startPostgres()
-  }, PATIENCE_MS)
-  afterAll(async () => {
-    await postgres.remove()
-    await directory.remove()
-  })
+  const directory = useServer((server) => (postgres = server))
 
   const urlOf = (role: string) => `postgres://todo_${role}:${role}-password@127.0.0.1:${postgres.port}/todo`
 
@@ -68,7 +56,7 @@ describeServer('a role that owns and one that serves', () => {
     async () => {
       await postgres.psql('revoke all on database todo from public; revoke all on schema public from public')
       await postgres.psql(administrators)
-      const owner = { cwd: directory.path, env: { DATABASE_URL: urlOf('owner') } }
+      const owner = { cwd: directory, env: { DATABASE_URL: urlOf('owner') } }
       expect(await runProgram(['migrate'], owner)).toMatchObject({ exitCode: 0 })
       await postgres.psql(`set session authorization todo_owner; ${owners}`)
 

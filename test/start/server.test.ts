@@ -1,15 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { SECRET } from '../support/api.ts'
-import { temporaryDirectory } from '../support/cleanup.ts'
 import { clientFor } from '../support/client.ts'
+import { describeServer, useServer } from '../support/describe-server.ts'
 import { startPgBouncer } from '../support/pgbouncer.ts'
 import { freePort } from '../support/ports.ts'
-import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import type { PostgresServer } from '../support/postgres.ts'
 import { type Service, StartFailed, startService } from '../support/process.ts'
 import { runProgram } from '../support/program.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
+import { until } from '../support/until.ts'
 
 /** A service on a PostgreSQL server: how it starts, waits, gives up and shares. */
 
@@ -44,9 +45,8 @@ const failedStart = async (env: Record<string, string>): Promise<StartFailed> =>
 
 const statusOf = async (url: string) => (await fetch(url)).status
 
-const waitForLine = async (service: Service, text: string): Promise<void> => {
-  while (!service.log.some((line) => line.includes(text))) await Bun.sleep(5)
-}
+const waitForLine = (service: Service, text: string): Promise<void> =>
+  until(() => service.log.some((line) => line.includes(text)))
 
 /** What every start on a new database must have made, once. */
 const schemaOf = (postgres: PostgresServer, url: string) =>
@@ -56,22 +56,10 @@ const schemaOf = (postgres: PostgresServer, url: string) =>
     new URL(url).pathname.slice(1),
   )
 
-const describeServer = (title: string, define: () => void) => {
-  if (findPostgres()) describe(title, define)
-}
-
 describeServer('a service on a PostgreSQL server', () => {
   let postgres: PostgresServer
   let schema: string
-  const directory = temporaryDirectory('todo-server')
-
-  beforeAll(async () => {
-    postgres = await startPostgres()
-  }, PATIENCE_MS)
-  afterAll(async () => {
-    await postgres.remove()
-    await directory.remove()
-  })
+  const directory = useServer((server) => (postgres = server))
 
   test(
     'says in its first lines the address, the database and where the secret is from, and no credentials',
@@ -99,7 +87,7 @@ describeServer('a service on a PostgreSQL server', () => {
   test(
     'in production logs JSON, makes no secret and tells nobody how to get a token',
     async () => {
-      const DATA_DIR = join(directory.path, 'production')
+      const DATA_DIR = join(directory, 'production')
       const service = await start({
         DATABASE_URL: await postgres.createDatabase(),
         NODE_ENV: 'production',
@@ -122,7 +110,7 @@ describeServer('a service on a PostgreSQL server', () => {
   test(
     'makes no secret where JWKS_URL is set, and says so',
     async () => {
-      const DATA_DIR = join(directory.path, 'key-set')
+      const DATA_DIR = join(directory, 'key-set')
       const service = await startService({
         DATABASE_URL: await postgres.createDatabase(),
         JWKS_URL: 'http://127.0.0.1:1/jwks',
@@ -213,7 +201,7 @@ describeServer('a service on a PostgreSQL server', () => {
       expect((await alice.list()).status).toBe(503)
       expect((await alice.create('x')).status).toBe(503)
 
-      const migration = await runProgram(['migrate'], { cwd: directory.path, env: { DATABASE_URL } })
+      const migration = await runProgram(['migrate'], { cwd: directory, env: { DATABASE_URL } })
       expect(migration).toMatchObject({ exitCode: 0, stderr: '' })
       expect(migration.stdout).toContain('the tables are up to date')
       expect(await schemaOf(postgres, DATABASE_URL)).toBe(schema)
@@ -227,7 +215,7 @@ describeServer('a service on a PostgreSQL server', () => {
   test('has a db:migrate that ends when it is done, and not after the 30 s in which it would give up', async () => {
     const DATABASE_URL = await postgres.createDatabase()
     for (let round = 0; round < 2; round += 1)
-      expect(await runProgram(['migrate'], { cwd: directory.path, env: { DATABASE_URL } })).toMatchObject({
+      expect(await runProgram(['migrate'], { cwd: directory, env: { DATABASE_URL } })).toMatchObject({
         exitCode: 0,
         stderr: '',
       })

@@ -6,6 +6,10 @@ import { HttpConnection } from '../support/http-connection.ts'
 import { freePort } from '../support/ports.ts'
 import { findPostgres, startPostgres } from '../support/postgres.ts'
 import { type Service, startService } from '../support/process.ts'
+import { until } from '../support/until.ts'
+
+const waitForLine = (service: Service, text: string): Promise<void> =>
+  until(() => service.log.some((line) => line.includes(text)))
 
 test('from SIGTERM on every answer is the last of its connection, so that no client sends into one that closes', async () => {
   const service = await startService({
@@ -37,7 +41,7 @@ test('from SIGTERM on every answer is the last of its connection, so that no cli
   for (const answer of await sendAll()) expect(answer?.headers.connection?.toLowerCase()).not.toBe('close')
 
   service.signal('SIGTERM')
-  while (!service.log.some((line) => line.includes('SIGTERM: stopping'))) await Bun.sleep(5)
+  await waitForLine(service, 'SIGTERM: stopping')
   const last = await sendAll()
   expect(last.map((answer) => answer?.status)).toEqual(requests.map(([, , , status]) => status))
   expect(last.map((answer) => answer?.headers.connection?.toLowerCase())).toEqual(requests.map(() => 'close'))
@@ -61,10 +65,6 @@ test('a request that waits for the start is answered when the service stops mean
   expect(await service.exited).toBe(0)
 }, 60_000)
 
-const linesOf = async (service: Service, text: string): Promise<void> => {
-  while (!service.log.some((line) => line.includes(text))) await Bun.sleep(5)
-}
-
 describe.if(findPostgres() !== null)('a request that is not answered while the service stops', () => {
   /** A service with a request under way that waits for a lock. */
   const withRequestUnderWay = async (SHUTDOWN_TIMEOUT_MS: string) => {
@@ -77,14 +77,12 @@ describe.if(findPostgres() !== null)('a request that is not answered while the s
     })
     await service.ready()
     const lock = server.psql('begin; lock table tasks; select pg_sleep(600)').catch(() => {})
-    const until = async (condition: string) => {
-      while ((await server.psql(`select count(*) from ${condition}`)) === '0') await Bun.sleep(20)
-    }
-    await until("pg_locks where relation = 'tasks'::regclass and mode = 'AccessExclusiveLock'")
+    const isSo = async (condition: string) => (await server.psql(`select count(*) from ${condition}`)) !== '0'
+    await until(() => isSo("pg_locks where relation = 'tasks'::regclass and mode = 'AccessExclusiveLock'"))
     clientFor(service.url, 'ada')
       .list()
       .catch(() => {})
-    await until("pg_stat_activity where wait_event_type = 'Lock'")
+    await until(() => isSo("pg_stat_activity where wait_event_type = 'Lock'"))
     return {
       service,
       async [Symbol.asyncDispose]() {
@@ -105,7 +103,7 @@ describe.if(findPostgres() !== null)('a request that is not answered while the s
   test('is cut off at once by a second signal', async () => {
     await using held = await withRequestUnderWay('600000')
     held.service.signal('SIGTERM')
-    await linesOf(held.service, 'SIGTERM: stopping')
+    await waitForLine(held.service, 'SIGTERM: stopping')
     held.service.signal('SIGINT')
     expect(await held.service.exited).toBe(1)
     expect(held.service.log.at(-1)).toContain('SIGINT again: stopping at once')

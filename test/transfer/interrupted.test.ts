@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { atProcessEnd } from '../support/cleanup.ts'
 import { contentOf, startTransfer, type Transfer } from '../support/transfer.ts'
+import { until } from '../support/until.ts'
 
 /** What ends an import in the middle leaves nothing behind, and the next one succeeds. */
 
@@ -41,7 +42,7 @@ const interrupted = async (target: string, interrupt: (pid: number) => unknown) 
   })
   const cancelCleanup = atProcessEnd('kill -KILL "$1"', String(child.pid))
   const isWaiting = `select count(*) from pg_stat_activity where datname = '${nameOf(target)}' and wait_event = 'PgSleep'`
-  while ((await server.psql(isWaiting)) !== '1') await Bun.sleep(50)
+  await until(async () => (await server.psql(isWaiting)) === '1', PATIENCE_MS)
   await interrupt(child.pid)
   const [exitCode, stderr] = await Promise.all([child.exited, child.stderr.text()])
   cancelCleanup()
