@@ -29,15 +29,20 @@ export interface TableState {
   isTakenOver: boolean
 }
 
-/** Whether the journal is there, and not another program's table of its name. */
-const isJournalThere = async (sql: ClientSql, { schema }: Tables): Promise<boolean> => {
+/**
+ * Whether the journal is there, and not somebody else's table of its name. Ours is never empty, because the transaction
+ * that makes it also fills it. To write into another role's table would run its triggers, with our privileges.
+ */
+const isJournalThere = async (sql: ClientSql, tables: Tables): Promise<boolean> => {
   const columns = await sql`
     select from pg_attribute
       join pg_class on pg_class.oid = attrelid
       join pg_namespace on pg_namespace.oid = relnamespace
-    where nspname = ${schema} and relname = ${JOURNAL_NAME} and relkind = 'r'
+    where nspname = ${tables.schema} and relname = ${JOURNAL_NAME} and relkind = 'r'
       and attname in ('hash', 'name', 'applied_at') and not attisdropped`
-  return columns.length === 3
+  if (columns.length !== 3) return false
+  const rows = await sql`select from ${tables.journal} limit 1`
+  return rows.length > 0
 }
 
 const hashesIn = async (sql: ClientSql, tables: Tables): Promise<string[]> => {
@@ -91,13 +96,14 @@ const missingTables = async (sql: ClientSql, { schema }: Tables, applied: string
   ]
 }
 
+/** Names as text: operators of the type name are looked for in schemas where other roles may have made some. */
 const ownConstraints = (sql: ClientSql, schema: string) =>
   sql<{ name: string }[]>`
-    select relname || '.' || conname as name
+    select relname::text || '.' || conname::text as name
     from pg_constraint
       join pg_class on pg_class.oid = conrelid
       join pg_namespace on pg_namespace.oid = relnamespace
-    where nspname = ${schema} and relname || '.' || conname = any(string_to_array(${OWN_CONSTRAINTS.join()}, ','))`
+    where nspname = ${schema} and relname::text || '.' || conname::text = any(string_to_array(${OWN_CONSTRAINTS.join()}, ','))`
 
 /** True when the database has the newest tables, and they are this service's own. One round trip. */
 export const isMigrated = async (run: Run, tables: Tables): Promise<boolean> => {

@@ -62,7 +62,7 @@ export interface MigrationOutcome {
 export const migrate = async (sql: ClientSql, tables: Tables): Promise<MigrationOutcome> => {
   if ((await checkTables(sql, tables)).pending.length === 0) return { made: [], unread: [] }
   await sql`begin`
-  await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
+  await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK}::bigint)`
   const { pending, isTakenOver } = await checkTables(sql, tables)
   const isFirst = pending.length === migrations.length
   await createSchema(sql, tables)

@@ -35,6 +35,7 @@ export interface Found {
   schema: string
   name: string
   kind: string
+  /** Whether its rows may be counted. Policies are code of its owner's, which would run with our privileges. */
   readable: boolean
 }
 
@@ -65,13 +66,14 @@ export const findByName = async (
 ): Promise<Found[]> => {
   const found = await sql<Found[]>`
     select nspname as schema, relname as name, relkind::text as kind,
-      has_schema_privilege(relnamespace, 'usage') and has_table_privilege(pg_class.oid, 'select') as readable
+      has_schema_privilege(relnamespace, 'usage') and has_table_privilege(pg_class.oid, 'select')
+        and not row_security_active(pg_class.oid) as readable
     from pg_class join pg_namespace on pg_namespace.oid = relnamespace
     where nspname = ${schema} and relname = any(string_to_array(${names.join()}, ',')::name[])
     union all
     select nspname, typname, 'c', false
     from pg_type join pg_namespace on pg_namespace.oid = typnamespace
-    where nspname = ${schema} and typname = any(string_to_array(${names.join()}, ',')::name[]) and typrelid = 0 and typelem = 0
+    where nspname = ${schema} and typname = any(string_to_array(${names.join()}, ',')::name[]) and typrelid = '0' and typelem = '0'
     order by 2`
   const described = found.map((one) => ({ ...one, kind: KINDS[one.kind] ?? 'relation' }))
   const rank = ({ kind }: Found) => (TABLES.includes(kind) ? 0 : 1)
@@ -81,14 +83,15 @@ export const findByName = async (
 /** Finds tables with rows that look like another backend's tasks, whose users would miss them here. */
 export const findUnreadTasks = async (sql: ClientSql): Promise<Neighbour[]> => {
   const found = await sql<Found[]>`
-    select nspname as schema, relname as name, relkind::text as kind, true as readable
+    select nspname as schema, relname as name, relkind::text as kind,
+      not row_security_active(pg_class.oid) as readable
     from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-    where lower(relname) in ('task', 'tasks', 'todo', 'todos') and relkind in ('r', 'p')
-      and nspname !~ '^pg_' and nspname <> 'information_schema'
+    where lower(relname::text) in ('task', 'tasks', 'todo', 'todos') and relkind in ('r', 'p')
+      and nspname::text !~ '^pg_' and nspname <> 'information_schema'
       and has_schema_privilege(relnamespace, 'usage') and has_table_privilege(pg_class.oid, 'select')
       and exists (select from pg_attribute where attrelid = pg_class.oid and attname = 'title')
       and exists (
-        select from pg_attribute where attrelid = pg_class.oid and attname ~* '^(user|owner|author)(_?id)?$')
+        select from pg_attribute where attrelid = pg_class.oid and attname::text ~* '^(user|owner|author)(_?id)?$')
       and not (relname = 'tasks' and exists (
         select from pg_class as journal
         where journal.relnamespace = pg_class.relnamespace and journal.relname = 'todo_backend_migrations'))

@@ -97,7 +97,7 @@ export const checkPrivileges = async (sql: ClientSql, schema: string): Promise<v
     select relname as name
     from pg_class
       join pg_namespace on pg_namespace.oid = relnamespace
-      cross join unnest(string_to_array(${TABLE_PRIVILEGES.join()}, ',')) as privilege
+      cross join (values ('select'), ('insert'), ('update'), ('delete')) as needed (privilege)
     where nspname = ${schema} and relname = any(string_to_array(${TABLE_NAMES.join()}, ','))
       and not has_table_privilege(pg_class.oid, privilege)
     order by relname

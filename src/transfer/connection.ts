@@ -108,8 +108,12 @@ export const openTarget = async (config: Config, log: Log): Promise<End> => {
   return open('target', source)
 }
 
-/** Overrides settings of the server or the role that end long transactions. Without `row_security` rows could be hidden. */
+/**
+ * Overrides settings of the server or the role that end long transactions. Without `row_security` rows could be hidden.
+ * With this search path another role's functions and operators are not found: they would run with our privileges.
+ */
 const SETTINGS = {
+  search_path: 'pg_catalog, pg_temp',
   TimeZone: 'UTC',
   DateStyle: 'ISO',
   statement_timeout: '0',

@@ -74,10 +74,13 @@ const storeKeys = (sql: ClientSql, tables: Tables, keys: SourceKey[]) => sql`
  * @throws {TransferError} when it may not
  */
 export const checkIdentity = async (sql: ClientSql, { schema }: Tables): Promise<void> => {
+  await sql`begin`
+  await prepareTransaction(sql)
   const [denied] = await sql<{ grant: string }[]>`
     select format('grant select, update on sequence %s to %I;', name, current_user) as grant
     from format('%I.tasks_id_seq', ${schema}::text) as name
     where not (has_sequence_privilege(name, 'select') and has_sequence_privilege(name, 'update'))`
+  await sql`rollback`
   if (denied)
     throw new TransferError(
       `Nothing was stored: permission denied for sequence tasks_id_seq of the target (42501): what helps: ${denied.grant}`,
