@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { join, posix } from 'node:path'
 import { getTableColumns } from 'drizzle-orm'
 import { tasks } from '../src/db/schema.ts'
+import { TaskCreate } from '../src/tasks/schema.ts'
 
 const source = join(import.meta.dir, '..', 'src')
 const transpiler = new Bun.Transpiler({ loader: 'ts' })
@@ -109,6 +110,16 @@ describe('sources', () => {
     const [, copied = ''] =
       /insert into \$\{tables\.tasks\} \((.*)\)/.exec(texts.get('transfer/copy.ts') ?? '') ?? []
     expect(copied.split(', ').sort()).toEqual(columns.map(({ name }) => name).sort())
+  })
+
+  test('set every field that clients may set when a task is made or changed, but the one that follows from the status', () => {
+    const fields = Object.keys(TaskCreate.properties).filter((name) => name !== 'completed')
+    const text = texts.get('tasks/repository.ts') ?? ''
+    const listsIn = (pattern: RegExp) =>
+      Array.from(text.matchAll(pattern), ([, list = '']) => list.split(', '))
+    expect(listsIn(/insert into \$\{tasks\} \(user_id, (.*)\)/g)).toEqual([fields, fields])
+    expect(listsIn(/when \((.*)\) is distinct from/g)).toEqual([fields])
+    for (const field of fields) expect(text).toMatch(new RegExp(`^ +${field} = \\$\\{new\\w+\\},$`, 'm'))
   })
 
   test('name the user in every statement about tasks', () => {
