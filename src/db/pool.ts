@@ -35,6 +35,9 @@ export interface PoolOptions {
 /** The share of the connections that one owner's statements may use; at least one connection. */
 const PART_OF_ONE = 3 / 4
 
+/** How long no further connection is opened after one that came too late. */
+const LATE_PAUSE_MS = 250
+
 /** How long a connection that is to be closed may take to answer what was sent. */
 const GRACE_MS = 1000
 
@@ -152,6 +155,12 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
     max,
     log,
     opened(connection) {
+      // The attempt may have begun before a failover, and have reached the old server.
+      if (connection.isReadOnly && members.values().some((other) => !other.connection.isReadOnly)) {
+        connection.destroy()
+        opener.pause(LATE_PAUSE_MS)
+        return dispatch()
+      }
       for (const other of members) if (other.connection.isReadOnly && !connection.isReadOnly) leave(other)
       const member = createMember(connection)
       members.add(member)

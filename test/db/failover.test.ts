@@ -120,6 +120,18 @@ describe.if(findPostgres() !== null)('a failover', () => {
     }
   }, 30_000)
 
+  test('is not undone by a connection to the old server that comes late', async () => {
+    await setReadOnly(old, 'on')
+    proxy.repoint(next)
+    const database = databaseWith(2)
+    expect(await read(database)).toBe(String(next.port))
+    proxy.repoint(old)
+    const slow = database.run((sql) => sql`select pg_sleep(0.5)`)
+    const answers = await Promise.all([1, 2, 3].map(() => read(database)))
+    expect([opened, ...answers]).toEqual([2, ...Array(3).fill(String(next.port))])
+    await slow
+  }, 30_000)
+
   test('that is none, of a database that is read-only on purpose, costs few connections and no reads', async () => {
     await setReadOnly(old, 'on')
     const database = databaseWith(2)
