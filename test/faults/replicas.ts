@@ -1,9 +1,11 @@
 import { findCaddy, startCaddy } from '../support/caddy.ts'
+import { temporaryDirectory } from '../support/cleanup.ts'
 import { startNginx, startNginxWith } from '../support/nginx.ts'
 import { findPostgres } from '../support/postgres.ts'
 import type { Service } from '../support/process.ts'
-import { printedCaddy, printedNginx } from '../support/proxy-settings.ts'
+import { printedCaddy, printedNginx, printedRestarts } from '../support/proxy-settings.ts'
 import { run } from '../support/run.ts'
+import { giveToUnprivileged } from '../support/unprivileged.ts'
 import { type Route, Stage } from './stage.ts'
 import { type Fault, underLoad } from './under-load.ts'
 
@@ -55,63 +57,112 @@ const balanced = underLoad({
   },
 })
 
+/** Two replicas with a proxy in front, set up as docs/OPERATIONS.md says. */
+interface Front {
+  url: string
+  /** Ends one replica with SIGTERM and starts it again, and then the other. */
+  restartBoth(): Promise<void>
+}
+
 interface RollingOptions {
   name: string
   restarts: number
+  requestsPerSecond?: number
   isQuick?: boolean
   excuses?: 'cut'[]
-  /** Starts what is in front, and says where it is. */
-  startProxy(stage: Stage, ports: number[]): Promise<string>
+  /** When nothing may be answered 503 either. */
+  mustAllSucceed?: boolean
+  startFront(stage: Stage, ports: [number, number]): Promise<Front>
 }
 
-/** Two replicas are stopped with SIGTERM and started again in turn, behind a proxy set up as docs/OPERATIONS.md says. */
-const rolling = ({ restarts, startProxy, ...options }: RollingOptions): Fault =>
-  underLoad({
+const rolling = ({ restarts, mustAllSucceed = false, startFront, ...options }: RollingOptions): Fault => {
+  let front: Front
+  return underLoad({
     ...options,
     route: 'direct',
     isBehindBalancer: true,
     async start(stage) {
-      const services = await Promise.all([1, 2].map(() => stage.startService()))
-      return [
-        await startProxy(
-          stage,
-          services.map(({ port }) => port),
-        ),
-      ]
+      const [one, other] = await Promise.all([stage.startService(), stage.startService()])
+      front = await startFront(stage, [one.port, other.port])
+      return [front.url]
     },
     async inject({ stage, measurements }) {
       const startedAt = performance.now()
-      for (let time = 0; time < restarts; time += 1) {
-        const service = stage.services[time] as Service
-        stage.expectEnd(service)
-        const code = await service.stop()
-        if (code !== 0) stage.failures.push(`a replica ended with ${code} after SIGTERM`)
-        await stage.startService({ PORT: String(service.port) })
-        await Bun.sleep(noticedMs)
-      }
+      for (let time = 0; time < restarts; time += 2) await front.restartBoth()
       const now = performance.now()
-      const writes = measurements.between(startedAt, now).filter(({ isWrite }) => isWrite).length
+      const during = measurements.between(startedAt, now)
+      const writes = during.filter(({ isWrite }) => isWrite).length
+      const refused = measurements.count('unavailable')
+      if (mustAllSucceed && refused > 0) stage.failures.push(`${refused} requests were answered 503`)
       stage.notes.push(
-        `${restarts} restarts in ${((now - startedAt) / 1000).toFixed(0)} s, ${writes} writes meanwhile`,
+        `${restarts} restarts in ${((now - startedAt) / 1000).toFixed(0)} s, ${during.length} requests meanwhile, ${writes} of them writes`,
       )
     },
   })
+}
 
 /** In this time a proxy that asks for a replica's health has seen that it is ready again. */
 const noticedMs = 700
 
+/** Resolves when the replica has ended and starts again; `ready` does when it is. */
+const restart = async (stage: Stage, port: number): Promise<{ ready: Promise<unknown> }> => {
+  const service = stage.services.findLast((one) => one.port === port) as Service
+  stage.expectEnd(service)
+  const code = await service.stop()
+  if (code !== 0) stage.failures.push(`a replica ended with ${code} after SIGTERM`)
+  return { ready: stage.startService({ PORT: String(port) }) }
+}
+
+/** The proxy is told nothing. */
+const restartEach = async (stage: Stage, ports: number[]): Promise<void> => {
+  for (const port of ports) {
+    const { ready } = await restart(stage, port)
+    await ready
+    await Bun.sleep(noticedMs)
+  }
+}
+
 /** Asks each replica whether it is ready, and so sends nothing to one that is about to close. */
-const startPrintedCaddy = async (stage: Stage, ports: number[]): Promise<string> => {
-  const caddy = await startCaddy((port) => printedCaddy(port, ports))
-  stage.atClose(caddy.remove)
-  return caddy.url
+const startPrintedCaddy: RollingOptions['startFront'] = async (stage, ports) => {
+  const { url, remove } = await startCaddy((port) => printedCaddy(port, ports))
+  stage.atClose(remove)
+  return { url, restartBoth: () => restartEach(stage, ports) }
 }
 
 /** Asks nobody: it goes on sending until it is refused, and Linux resets what is being opened just then. */
-const startPrintedNginx = async (stage: Stage, ports: number[]): Promise<string> => {
-  const nginx = await startNginxWith((port) => printedNginx(port, ports))
-  stage.atClose(nginx.remove)
-  return nginx.url
+const startPrintedNginx: RollingOptions['startFront'] = async (stage, ports) => {
+  const { url, remove } = await startNginxWith((port) => printedNginx(port, ports))
+  stage.atClose(remove)
+  return { url, restartBoth: () => restartEach(stage, ports) }
+}
+
+/** Is told which replica is out, by the script that docs/OPERATIONS.md prints. Its `systemctl` is played here. */
+const startTakingOut: RollingOptions['startFront'] = async (stage, ports) => {
+  const directory = temporaryDirectory('replicas-out')
+  await giveToUnprivileged(directory.path)
+  const { nginx, script } = printedRestarts(ports, directory.path)
+  const { url, remove } = await startNginxWith(nginx)
+  const systemd = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    async fetch(request) {
+      const { ready } = await restart(stage, Number(request.url.split('@')[1]))
+      ready.catch((error) => stage.failures.push(String(error)))
+      return new Response()
+    },
+  })
+  stage.atClose(async () => {
+    await systemd.stop(true)
+    await remove()
+    await directory.remove()
+  })
+  const systemctl = `systemctl() { curl -fsS "http://127.0.0.1:${systemd.port}/$1/$2"; }`
+  return {
+    url,
+    async restartBoth() {
+      await run(['timeout', '60', 'sh', '-eu', '-c', `${systemctl}\n${script}`])
+    },
+  }
 }
 
 async function schemaMigratedAlone(): Promise<string> {
@@ -141,17 +192,25 @@ export const replicaFaults: Fault[] = [
     name: 'two replicas behind Caddy restarted in turn, 4 times',
     isQuick: findCaddy() !== null,
     restarts: 4,
-    startProxy: startPrintedCaddy,
+    startFront: startPrintedCaddy,
   }),
   rolling({
     name: 'two replicas behind Caddy restarted in turn, 30 times',
     restarts: 30,
-    startProxy: startPrintedCaddy,
+    startFront: startPrintedCaddy,
+  }),
+  rolling({
+    name: 'two replicas behind nginx taken out and restarted in turn, 30 times',
+    restarts: 30,
+    requestsPerSecond: 300,
+    mustAllSucceed: true,
+    startFront: startTakingOut,
   }),
   rolling({
     name: 'two replicas behind nginx restarted in turn, 30 times',
     restarts: 30,
+    requestsPerSecond: 300,
     excuses: ['cut'],
-    startProxy: startPrintedNginx,
+    startFront: startPrintedNginx,
   }),
 ]
