@@ -56,6 +56,9 @@ const escapeInvisible = (text: string): string =>
       .join(''),
   )
 
+/** Lines for a terminal. What others wrote into them, such as a column's name, cannot act on it. */
+export const printable = (lines: string): string => lines.split('\n').map(escapeInvisible).join('\n')
+
 const textValue = (value: unknown): string => {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined')
   return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { ConfigError, loadConfig, loadListenAddress } from './config.ts'
+import { printable } from './log.ts'
 import { StartError } from './system-error.ts'
 import { USAGE } from './usage.ts'
 
@@ -123,7 +124,7 @@ const explain = (error: unknown): number => {
   if (error instanceof UsageError) process.stderr.write(`${error.message}\n\n${USAGE}\n`)
   else if (error instanceof ConfigError)
     process.stderr.write(`The configuration is not valid:\n${error.message}\n`)
-  else if (error instanceof StartError) process.stderr.write(`${error.message}\n`)
+  else if (error instanceof StartError) process.stderr.write(`${printable(error.message)}\n`)
   else console.error(error)
   return error instanceof UsageError ? 2 : 1
 }

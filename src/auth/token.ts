@@ -16,6 +16,9 @@ const CLOCK_TOLERANCE_SECONDS = 5
 /** The most cached tokens; about 5 MB. */
 const CACHE_SIZE = 10_000
 
+/** Longer ones are verified each time: who chooses claims, such as a name, could fill the memory with them. */
+const MAX_REMEMBERED_LENGTH = 2048
+
 export interface TokenVerifierOptions {
   /** The HS256 secret. */
   secret: string | undefined
@@ -189,6 +192,7 @@ export const createTokenVerifier = ({
   }
 
   const remember = (token: string, entry: Verified) => {
+    if (token.length > MAX_REMEMBERED_LENGTH) return
     const oldest = order[next]
     if (oldest !== undefined) verified.delete(oldest)
     order[next] = token

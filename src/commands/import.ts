@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import type { ClientSql } from '../db/client.ts'
 import { describeRefusal, errorCode } from '../db/sqlstate.ts'
 import { type Tables, tablesIn } from '../db/tables.ts'
-import { createLog } from '../log.ts'
+import { createLog, printable } from '../log.ts'
 import { StartError } from '../system-error.ts'
 import {
   areSameDatabase,
@@ -29,7 +29,7 @@ export interface ImportOptions extends MappingOptions {
   isApplied: boolean
 }
 
-const print = (text: string) => process.stdout.write(`${text}\n`)
+const print = (text: string) => process.stdout.write(`${printable(text)}\n`)
 
 const progressOf = (done: string, total?: number): Progress =>
   createProgress({

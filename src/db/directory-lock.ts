@@ -1,5 +1,5 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { StartError } from '../system-error.ts'
 
@@ -30,6 +30,8 @@ const refusal = (dataDir: string, file: string, cause: unknown): StartError => {
 }
 
 const lockFile = (file: string): Sqlite => {
+  // SQLite would follow it, and make or change a file somewhere else.
+  if (lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink()) throw new Error('it is a link')
   const lock = new Sqlite(file, { create: true })
   try {
     // The last statement writes: on a read-only file, BEGIN EXCLUSIVE succeeds without taking a lock.

@@ -7,6 +7,9 @@ import { ConnectionError } from './sqlstate.ts'
 const MAX_ROW_BYTES = 16 * 2 ** 20
 const MAX_MESSAGE_BYTES = 64 * 2 ** 10
 
+/** A server that waits for our answer says little; a hostile one could fill the memory meanwhile. */
+const MAX_HELD_BYTES = 4 * MAX_MESSAGE_BYTES
+
 const byte = (letter: string): number => letter.charCodeAt(0)
 
 const AUTHENTICATION = byte('R')
@@ -73,7 +76,8 @@ export class Wire extends EventEmitter {
     if (this.#authentication.isOver()) this.#pass(chunk)
     else {
       this.#held = Buffer.concat([this.#held, chunk])
-      if (!this.#isAnswering) this.#authenticate().catch((error) => this.destroy(error))
+      if (this.#held.length > MAX_HELD_BYTES) this.destroy(new ConnectionError('PROTOCOL_VIOLATION'))
+      else if (!this.#isAnswering) this.#authenticate().catch((error) => this.destroy(error))
     }
   }
 

@@ -34,9 +34,27 @@ const ready: OperationNotes = {
 /** Short, because load balancers have short timeouts. */
 const READY_WITHIN_MS = 2000
 
+/** More at once would take the place of users' statements: anybody may ask. */
+const MAX_LOOKS = 16
+
+/** Looks at the database for each request. Only while very many ask at once do some share the look that began last. */
+const inTurns = (isReady: () => Promise<boolean>): (() => Promise<boolean>) => {
+  let underWay = 0
+  let last = Promise.resolve(false)
+  return () => {
+    if (underWay === MAX_LOOKS) return last
+    underWay += 1
+    last = isReady().finally(() => {
+      underWay -= 1
+    })
+    return last
+  }
+}
+
 /** The health endpoints. Liveness uses nothing else; readiness makes a round trip to the database. */
-export const health = ({ version, isReady }: HealthOptions) =>
-  new Elysia()
+export const health = ({ version, isReady }: HealthOptions) => {
+  const look = inTurns(isReady)
+  return new Elysia()
     .get('/health', () => ({ status: 'ok' as const, version, uptime_s: Math.floor(process.uptime()) }), {
       response: t.Object(
         { status: t.Literal('ok'), version: t.String(), uptime_s: t.Integer({ minimum: 0 }) },
@@ -48,7 +66,7 @@ export const health = ({ version, isReady }: HealthOptions) =>
       '/health/ready',
       async () => {
         const tooLate = Bun.sleep(READY_WITHIN_MS).then(() => false)
-        const isReadyNow = await Promise.race([isReady(), tooLate]).catch((error: unknown) => {
+        const isReadyNow = await Promise.race([look(), tooLate]).catch((error: unknown) => {
           throw error instanceof AppError ? error : unavailable(`not ready: ${error}`, error)
         })
         if (isReadyNow) return { status: 'ready' as const }
@@ -59,3 +77,4 @@ export const health = ({ version, isReady }: HealthOptions) =>
         detail: ready,
       },
     )
+}

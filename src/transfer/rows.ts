@@ -178,7 +178,7 @@ export const readTask = (
   if (first === undefined || states.includes(undefined))
     return hasProblem(
       'tasks with a status that cannot be understood',
-      `${name} (${[...(rules.hasStatus ? [quoted(row.status)] : []), ...(rules.hasCompleted ? [`completed ${row.completed}`] : [])].join(', ')})`,
+      `${name} (${[...(rules.hasStatus ? [quoted(row.status)] : []), ...(rules.hasCompleted ? [`completed ${quotedUnlessPlain(row.completed ?? 'null')}`] : [])].join(', ')})`,
     )
   if (!isTime(row.created_at) || !isTime(row.updated_at))
     return hasProblem('tasks with a time that is not in the years 1 to 9999')

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { lockDirectory } from '../../src/db/directory-lock.ts'
 import { StartError } from '../../src/system-error.ts'
@@ -32,6 +32,14 @@ test('a lock that this user cannot write is an error that names it: it would exc
     expect(lock).toThrow(`DATA_DIR: ${join(path, 'lock')} cannot be locked: `)
     expect(lock).toThrow(StartError)
   })
+})
+
+test('a lock that is a link is an error: what it points to is neither made nor changed', () => {
+  const path = join(directory.path, 'linked')
+  mkdirSync(path)
+  symlinkSync(join(directory.path, 'elsewhere'), join(path, 'lock'))
+  expect(() => lockDirectory(path, { isNew: true })).toThrow('cannot be locked: it is a link')
+  expect(existsSync(join(directory.path, 'elsewhere'))).toBe(false)
 })
 
 test('a lock can be taken again once it was released', () => {

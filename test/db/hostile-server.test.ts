@@ -27,8 +27,8 @@ const ask = async (url: string): Promise<{ outcome: string; isTransient: boolean
 const scram = authentication(10, 'SCRAM-SHA-256\0\0')
 const nonceOf = (heard: string): string => /r=([^,]+)$/.exec(heard)?.[1] ?? ''
 const challenge =
-  (rest = ',s=c2FsdA==,i=4096', nonce = nonceOf): Said =>
-  (heard) =>
+  (rest = ',s=c2FsdA==,i=4096', nonce = nonceOf) =>
+  (heard: string) =>
     authentication(11, `r=${nonce(heard)}more${rest}`)
 const letIn = Buffer.concat([authentication(0), message('Z', 'I')])
 const TWO_GIGABYTES = 2 ** 31 - 1
@@ -78,6 +78,17 @@ describe('a server that breaks the rules loses the connection, and no more,', ()
     ['without letting us in', [message('Z', 'I')]],
     ['with a request of no length', [message('R', '', 0)]],
     ['with a request without a code', [message('R', '')]],
+    [
+      'with much to say while it waits for our answer',
+      [
+        scram,
+        (heard) =>
+          Buffer.concat([
+            challenge(',s=c2FsdA==,i=1000000')(heard),
+            ...Array.from({ length: 20 }, () => message('N', `M${'x'.repeat(60_000)}\0\0`)),
+          ]),
+      ],
+    ],
     ['with a message of two gigabytes before it lets us in', [message('E', '', TWO_GIGABYTES)]],
   ])('%s', async (_what, says) => {
     await using server = await startHostileServer(says)

@@ -57,3 +57,30 @@ test('readiness that cannot be found out is 503 after 2 s', async () => {
     sleep.mockRestore()
   }
 })
+
+test('of very many who ask whether it is ready some share a look, and later ones have their own', async () => {
+  const [engine] = engines()
+  const looks: PromiseWithResolvers<boolean>[] = []
+  const api = apiOn(
+    engine as Engine,
+    {},
+    {
+      isReady: () => {
+        const look = Promise.withResolvers<boolean>()
+        looks.push(look)
+        return look.promise
+      },
+    },
+  )
+  const askAll = () => Promise.all(Array.from({ length: 100 }, () => api.send('GET', '/health/ready')))
+  const first = askAll()
+  while (looks.length === 0) await Bun.sleep(1)
+  await Bun.sleep(50)
+  expect(looks).toHaveLength(16)
+  for (const look of looks.splice(0)) look.resolve(true)
+  expect((await first).every(({ status }) => status === 200)).toBe(true)
+  const second = api.send('GET', '/health/ready')
+  while (looks.length === 0) await Bun.sleep(1)
+  looks[0]?.resolve(false)
+  expect((await second).status).toBe(503)
+})

@@ -237,6 +237,16 @@ describe('a source is refused', () => {
   })
 })
 
+test('names in a source, and what it says, do not act on the terminal', async () => {
+  const source = await transfer.source(`${TASKS} alter table tasks add "x\u001b]0;evil\u0007" text`)
+  const plan = await transfer.run(['import', source], { DATABASE_URL: target })
+  expect(plan.output).toContain('x\\u001b]0;evil\\u0007')
+  expect(plan.output).not.toContain('\u001b')
+  const refusal = await transfer.run(['import', source, '--tasks', 'no\u001b[2J'], { DATABASE_URL: target })
+  expect(refusal.output).toContain('no table no\\u001b[2J')
+  expect(refusal.output).not.toContain('\u001b')
+})
+
 describe('a target is refused', () => {
   test(
     'that is not migrated: a server, or an embedded database that is not made for it',
