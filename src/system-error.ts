@@ -21,6 +21,9 @@ const REASONS: Record<string, string> = {
 export const systemErrorCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 
+/** A system error that somebody else has told in other words. */
+export const systemError = (code: string): Error => Object.assign(new Error(code), { code })
+
 /** Describes an error. */
 export const reasonOf = (error: unknown): string => {
   const code = systemErrorCode(error)

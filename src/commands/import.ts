@@ -1,9 +1,9 @@
 import type { Config } from '../config.ts'
 import type { ClientSql } from '../db/client.ts'
-import { describeRefusal, errorCode } from '../db/sqlstate.ts'
+import { DISK_FULL, describeRefusal, errorCode } from '../db/sqlstate.ts'
 import { type Tables, tablesIn } from '../db/tables.ts'
 import { createLog, printable } from '../log.ts'
-import { StartError } from '../system-error.ts'
+import { dataDirError, StartError, systemError } from '../system-error.ts'
 import {
   areSameDatabase,
   type End,
@@ -150,7 +150,11 @@ export const importTasks = async (config: Config, options: ImportOptions): Promi
       return await Promise.race([run(source, target, config, options), ...losses])
     } catch (error) {
       if (error instanceof TransferError || errorCode(error) === '') throw error
-      throw new TransferError(`${describeRefusal(error)}. ${outcome()}`, { cause: error })
+      const isFull = errorCode(error) === DISK_FULL && config.database === undefined
+      const reason = isFull
+        ? dataDirError(systemError('ENOSPC'), config.dataDir).message
+        : `${describeRefusal(error)}.`
+      throw new TransferError(`${reason} ${outcome()}`, { cause: error })
     } finally {
       await target.close()
     }

@@ -1,7 +1,7 @@
 import { SQLiteError, Database as Sqlite } from 'bun:sqlite'
-import { existsSync, lstatSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { StartError } from '../system-error.ts'
+import { dataDirError, StartError, systemError, systemErrorCode } from '../system-error.ts'
 
 /** How often to check that the lock file has not been deleted. */
 const LOOK_EVERY_MS = 250
@@ -13,6 +13,15 @@ export interface DirectoryLock {
   release(): void
 }
 
+const isOnReadOnlyFiles = (dataDir: string): boolean => {
+  try {
+    accessSync(dataDir, constants.W_OK)
+    return false
+  } catch (error) {
+    return systemErrorCode(error) === 'EROFS'
+  }
+}
+
 const refusal = (dataDir: string, file: string, cause: unknown): StartError => {
   const code = cause instanceof SQLiteError ? cause.code : undefined
   if (code === 'SQLITE_BUSY')
@@ -21,6 +30,8 @@ const refusal = (dataDir: string, file: string, cause: unknown): StartError => {
         'or set DATA_DIR to another directory or DATABASE_URL to a PostgreSQL server.',
       { cause },
     )
+  // SQLite's own words do not tell this from a missing permission.
+  if (isOnReadOnlyFiles(dataDir)) return dataDirError(systemError('EROFS'), file)
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new StartError(
     `DATA_DIR: ${file} cannot be locked: ${reason}. This user must be able to write it: mend its owner and mode, ` +

@@ -44,6 +44,9 @@ const INVALID = /^22...$/
 /** The SQLSTATE of a write to a read-only server. */
 export const READ_ONLY = '25006'
 
+/** The SQLSTATE of a full disk. */
+export const DISK_FULL = '53100'
+
 /** The SQLSTATE of a missing table: the migrations have not been applied yet. */
 export const UNDEFINED_TABLE = '42P01'
 

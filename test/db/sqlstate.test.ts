@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import postgres from 'postgres'
-import { ConnectionError, describeRefusal, isTransient, toAppError } from '../../src/db/sqlstate.ts'
+import {
+  ConnectionError,
+  describeRefusal,
+  isTransient,
+  toAppError,
+  violatedConstraint,
+} from '../../src/db/sqlstate.ts'
 import { AppError } from '../../src/errors.ts'
 
 /** What each error of the database is to a client, one of each kind. */
@@ -52,10 +58,12 @@ const DEFECTS: [code: string, what: string][] = [
   ['23503', 'foreign key violation'],
   ['23505', 'unique violation'],
   ['25P02', 'in failed transaction'],
+  ['40002', 'integrity constraint violation in a transaction'],
   ['42501', 'insufficient privilege'],
   ['42601', 'syntax error'],
   ['42703', 'undefined column'],
   ['55000', 'object not in prerequisite state'],
+  ['57000', 'operator intervention'],
   ['58030', 'io error'],
   ['XX000', 'internal error'],
 ]
@@ -117,5 +125,22 @@ describe('an error of the database', () => {
     ['3D000', 'there is no such database (3D000)'],
   ])('with SQLSTATE %s is told to whoever starts the service', (code, words) => {
     expect(describeRefusal(serverError(code))).toBe(words)
+  })
+})
+
+describe('the constraint that a statement violated', () => {
+  const violation = (code: string, constraint_name: string) =>
+    Object.assign(serverError(code), { constraint_name })
+
+  test('is told by its name, without the number of a shard', () => {
+    expect(violatedConstraint(violation('23505', 'users_email_key'))).toBe('users_email_key')
+    expect(violatedConstraint(violation('23503', 'tasks_user_id_users_id_fk_102008'))).toBe(
+      'tasks_user_id_users_id_fk',
+    )
+  })
+
+  test('is none for other errors, whatever they name', () => {
+    expect(violatedConstraint(violation('42501', 'users_email_key'))).toBeUndefined()
+    expect(violatedConstraint(Object.assign(systemError('23505'), { constraint_name: 'x' }))).toBeUndefined()
   })
 })

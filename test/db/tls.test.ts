@@ -52,8 +52,9 @@ describeServer('a connection over TLS', () => {
     expect(output).not.toContain('only-for-tests')
     expect(output).not.toMatch(/\n +at /)
   }
-  const UNKNOWN_AUTHORITY = '(UNABLE_TO_VERIFY_LEAF_SIGNATURE)'
-  const OTHER_NAME = '(ERR_TLS_CERT_ALTNAME_INVALID)'
+  const UNKNOWN_AUTHORITY =
+    '(UNABLE_TO_VERIFY_LEAF_SIGNATURE): name the file of the authority that made it as sslrootcert in DATABASE_URL'
+  const OTHER_NAME = '(ERR_TLS_CERT_ALTNAME_INVALID): name the host in DATABASE_URL as its certificate does'
 
   test(
     'is made by a URL as Neon gives it, and every connection is encrypted',

@@ -15,6 +15,7 @@ import { runProgram } from '../support/program.ts'
 const directory = temporaryDirectory('todo-system-errors')
 afterAll(() => directory.remove())
 const PATIENCE_MS = 120_000
+const main = join(import.meta.dir, '..', '..', 'src', 'main.ts')
 
 const systemError = (code: string) => Object.assign(new Error('inner words'), { code })
 
@@ -81,13 +82,45 @@ describe('a start', () => {
   })
 
   test(
+    'on a read-only file system says so, whether a secret is to be kept there or not',
+    async () => {
+      const disk = join(directory.path, 'read-only')
+      const DATA_DIR = join(disk, 'data')
+      await mkdir(DATA_DIR, { recursive: true })
+      for (const BETTER_AUTH_SECRET of [SECRET, '']) {
+        const script = 'mount -o bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$2" "$3"'
+        const command = [
+          'unshare',
+          '--map-root-user',
+          '--mount',
+          'sh',
+          '-c',
+          script,
+          'sh',
+          disk,
+          process.execPath,
+          main,
+        ]
+        const failure = await startService({ DATA_DIR, BETTER_AUTH_SECRET }, { command }).catch(
+          (error) => error,
+        )
+        expect(failure).toBeInstanceOf(StartFailed)
+        const file = BETTER_AUTH_SECRET ? 'lock' : 'secret'
+        expect(failure.log.at(-1)).toContain(
+          `DATA_DIR: ${join(DATA_DIR, file)} cannot be used: the file system is read-only (EROFS). Set DATA_DIR`,
+        )
+      }
+    },
+    PATIENCE_MS,
+  )
+
+  test(
     'on a full disk ends with a sentence, and leaves nothing half made',
     async () => {
       const disk = join(directory.path, 'disk')
       await mkdir(disk)
       chmodSync(directory.path, 0o755)
       const DATA_DIR = join(disk, 'data')
-      const main = join(import.meta.dir, '..', '..', 'src', 'main.ts')
       const script = `mount -t tmpfs -o size=3m none "$1" && "$2" "$3"; ls "$1/data"`
       const command = [
         'unshare',
