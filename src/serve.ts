@@ -37,17 +37,23 @@ const listenAndTell = (app: ReturnType<typeof buildApp>, config: Config, log: Lo
   }
 }
 
-const fail = (log: Log, message: string, fields?: LogFields): never => {
+/** Whether who started the service reads the log; else only standard error is sure to be read. */
+const isLogOnTerminal = ({ logLevel }: Config): boolean =>
+  logLevel !== 'silent' && process.stdout.isTTY && process.stderr.isTTY
+
+/** Ends the process. The reason is in the log and, as for every command, on standard error. */
+const fail = (config: Config, log: Log, message: string, fields?: LogFields): never => {
   log.error(message, fields)
   log.flush()
+  if (!isLogOnTerminal(config)) process.stderr.write(`${message}\n`)
   process.exit(1)
 }
 
 /** Ends the process with a sentence for what can be mended from outside, and with the stack of a defect. */
-const failWith = (log: Log, error: unknown): never =>
+const failWith = (config: Config, log: Log, error: unknown): never =>
   error instanceof StartError
-    ? fail(log, error.message)
-    : fail(log, 'internal error', { stack: error instanceof Error ? error.stack : String(error) })
+    ? fail(config, log, error.message)
+    : fail(config, log, 'internal error', { stack: error instanceof Error ? error.stack : String(error) })
 
 const start = async (config: Config, log: Log) => {
   bypassProxyFor()
@@ -125,7 +131,12 @@ const start = async (config: Config, log: Log) => {
     const { server } = app
     log.info(`${signal}: stopping`)
     const timeout = setTimeout(
-      () => fail(log, `not stopped within SHUTDOWN_TIMEOUT_MS, cut off: ${server?.pendingRequests} requests`),
+      () =>
+        fail(
+          config,
+          log,
+          `not stopped within SHUTDOWN_TIMEOUT_MS, cut off: ${server?.pendingRequests} requests`,
+        ),
       config.shutdownTimeoutMs,
     )
     if (signal === 'SIGTERM') await Bun.sleep(Math.min(NOTICE_MS, config.shutdownTimeoutMs / 2))
@@ -137,7 +148,7 @@ const start = async (config: Config, log: Log) => {
     log.flush()
     process.exit(0)
   }
-  const crash = (error: unknown) => failWith(log, error)
+  const crash = (error: unknown) => failWith(config, log, error)
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
   process.on('SIGTERM', stop)
@@ -153,7 +164,7 @@ const start = async (config: Config, log: Log) => {
 }
 
 /**
- * Serves until a signal comes, and then ends the process. What goes wrong meanwhile is logged and ends it with 1.
+ * Serves until a signal comes, and then ends the process. What goes wrong meanwhile ends it with 1.
  */
 export const serve = async (config: Config): Promise<void> => {
   const format = config.environment === 'production' || config.environment === 'staging' ? 'json' : 'text'
@@ -161,6 +172,6 @@ export const serve = async (config: Config): Promise<void> => {
   try {
     await start(config, log)
   } catch (error) {
-    failWith(log, error)
+    failWith(config, log, error)
   }
 }

@@ -38,6 +38,22 @@ describe('a start', () => {
     PATIENCE_MS,
   )
 
+  test.each(['info', 'silent'])(
+    'says why on standard error, whatever LOG_LEVEL is: %s',
+    async (LOG_LEVEL) => {
+      const { exitCode, stdout, stderr } = await outcomeOf({
+        ...someDatabase(),
+        HOST: '203.0.113.7',
+        PORT: '0',
+        LOG_LEVEL,
+      })
+      expect(exitCode).toBe(1)
+      expect(stderr).toStartWith('HOST: 203.0.113.7 is no address of this machine.')
+      expect(stdout.includes('HOST: 203.0.113.7')).toBe(LOG_LEVEL === 'info')
+    },
+    PATIENCE_MS,
+  )
+
   test.each([
     ['EADDRINUSE', 'PORT: port 80 is in use. Stop who uses it, or set PORT to another one.'],
     [
