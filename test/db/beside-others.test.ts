@@ -37,7 +37,7 @@ describeServer('beside other programs', () => {
   afterAll(async () => {
     await server.remove()
     await directory.remove()
-  })
+  }, PATIENCE_MS)
 
   /** A new database with what another program made in it, as the role that the service has, too. */
   const databaseWith = async (sql: string): Promise<{ url: string; name: string }> => {
