@@ -19,6 +19,8 @@ export interface Member {
   seenSent: number
   /** Whether the same statement was the oldest one at two looks in a row. */
   isSilent: boolean
+  /** A statement on it took too long: all that is still to run is cancelled. */
+  isGivenUp: boolean
 }
 
 export const createMember = (connection: Connection): Member => ({
@@ -31,6 +33,7 @@ export const createMember = (connection: Connection): Member => ({
   seenRunning: undefined,
   seenSent: 0,
   isSilent: false,
+  isGivenUp: false,
 })
 
 /** Marks the connections that have answered nothing since the last look. True if one of them was not marked before. */

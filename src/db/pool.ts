@@ -97,6 +97,8 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
       member.isSilent = false
       if (waiting.size() > 0) dispatch()
       if (running.length === 0 && !members.has(member)) connection.end()
+      // What comes next would go on after the connection has been left, and hold its locks.
+      else if (member.isGivenUp) connection.cancel()
     }
     Promise.try(job.statement, connection.sql).then(
       (rows) => {
@@ -232,6 +234,7 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
       const member = members.values().find(({ running }) => running.includes(job))
       if (!member) return
       log.warn('a statement took too long: its connection is closed')
+      member.isGivenUp = true
       member.connection.cancel()
       leave(member)
       checkIdle()

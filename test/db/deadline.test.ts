@@ -64,6 +64,17 @@ describe.if(findPostgres() !== null)('a statement', () => {
     expect(stats()).toEqual({ running: 0, waiting: 0, refused: 0, expired: 1 })
   })
 
+  test('that waits behind such a one on its connection is cancelled, too', async () => {
+    const { run } = databaseWith(300, 10)
+    const sleep = () => refusal(run((sql) => sql`select pg_sleep(61)`))
+    await Promise.all(Array.from({ length: 6 }, sleep))
+    const running = () =>
+      server.psql(
+        `select count(*) from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep.61'`,
+      )
+    await until(async () => (await running()) === '0')
+  }, 60_000)
+
   test('beyond those that may wait is refused at once, and those that wait are not harmed', async () => {
     const { run, stats } = databaseWith(10_000, 9)
     // Two connections are there.
