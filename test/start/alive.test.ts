@@ -1,4 +1,5 @@
-import { expect, test } from 'bun:test'
+import { expect, spyOn, test } from 'bun:test'
+import { askHealth, HealthError } from '../../src/commands/health.ts'
 import { temporaryDirectory } from '../support/cleanup.ts'
 import { freePort } from '../support/ports.ts'
 import { startService } from '../support/process.ts'
@@ -18,6 +19,13 @@ test('health is about the process alone: 0 while the database cannot be reached'
   expect((await runProgram(['health'], { cwd: directory.path, env })).exitCode).toBe(1)
   await directory.remove()
 }, 60_000)
+
+test('health waits for 2 s for a service that does not answer', async () => {
+  using timeout = spyOn(AbortSignal, 'timeout').mockImplementation(() => AbortSignal.abort())
+  const asked = askHealth({ host: '127.0.0.1', port: await freePort() })
+  expect(await asked.catch((error) => error)).toBeInstanceOf(HealthError)
+  expect(timeout.mock.calls).toEqual([[2000]])
+})
 
 test.each([
   ['production', true],
