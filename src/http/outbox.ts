@@ -12,11 +12,12 @@ type Content = string | Uint8Array<ArrayBuffer>
 /** Limits the bytes of large answers that clients have not read yet. */
 export interface Outbox {
   /**
-   * Call this before a large answer is made.
+   * Call this before an answer that may be large is made, and again when its length is known.
    *
+   * @param length of the answer; only a large one is refused because of other users' unsent bytes
    * @throws {AppError} `unavailable` when there are too many unsent bytes, for this user or for all
    */
-  admit(userId: string): void
+  admit(userId: string, length?: () => number): void
   /** The body of an answer. A large one becomes a stream, which is read at the client's pace. */
   body(content: Content, userId: string): Content | ReadableStream<Uint8Array>
   /** The number of unsent bytes. */
@@ -61,10 +62,12 @@ export const createOutbox = ({ maxBytes, maxBytesOfOne }: OutboxOptions): Outbox
   }
 
   return {
-    admit(userId) {
+    admit(userId, length) {
       if ((unsentOf.get(userId) ?? 0) >= maxBytesOfOne)
         throw unavailable("too much of one user's has not been read yet")
-      if (unsent >= maxBytes) throw unavailable('too much has not been read yet')
+      // Measured only when it matters. A few users together must not keep all others from their short lists.
+      if (unsent >= maxBytes && length !== undefined && length() >= LARGE)
+        throw unavailable('too much has not been read yet')
     },
     body(content, userId) {
       if (content.length < LARGE) return content

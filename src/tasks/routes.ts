@@ -88,7 +88,7 @@ export const taskRoutes = <const Prefix extends TaskPrefix>(
         outbox.admit(userId)
         const page = await tasks.list(userId, filter)
         // Again: many may have been let in before the first of them was answered.
-        outbox.admit(userId)
+        outbox.admit(userId, () => JSON.stringify(page.tasks).length)
         const last = page.tasks.at(-1)
         if (last && !page.isLast)
           set.headers.link = `<${pathOf(userId)}?${withParameter(request.url, 'after', formatCursor(last))}>; rel="next"`
