@@ -38,6 +38,14 @@ describe('connecting', () => {
     expect(performance.now() - startedAt).toBeLessThan(4000)
   }, 30_000)
 
+  test('gives up a server that takes the connection and then says nothing', async () => {
+    await using server = await startHostileServer([])
+    const config = loadConfig({ DATABASE_URL: server.url(), DATABASE_TIMEOUT_MS: '100' })
+    expect(await databaseSource(config, log).connect().catch(describeRefusal)).toBe(
+      'CONNECT_TIMEOUT (CONNECT_TIMEOUT)',
+    )
+  }, 30_000)
+
   test('is tried at least once in half a second, however often it has failed', async () => {
     const port = await freePort()
     const { connect } = sourceOf(`postgres://user@127.0.0.1:${port}/todo`)
