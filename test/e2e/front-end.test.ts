@@ -69,8 +69,8 @@ flow(
   'dora',
   async (dora) => {
     await dora.add('Sweep the stairs')
-    await eventually(() => dora.answers.some(({ method }) => method === 'POST'), true)
-    await dora.page.waitForLoadState('networkidle')
+    // Once the task is stored the list is read anew.
+    await eventually(() => dora.answers.map(({ method }) => method), ['POST', 'GET'])
     const { length } = dora.answers
     await dora.page.reload()
     await dora.sees('Sweep the stairs')
