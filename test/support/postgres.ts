@@ -214,6 +214,8 @@ function settingsOf(
     unix_socket_directories: socketDirectory,
     max_connections: options.maxConnections ?? 100,
     shared_buffers: '32MB',
+    // In the data directory: a server that is killed leaves the files behind.
+    dynamic_shared_memory_type: 'mmap',
     ...(options.durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
     ...(certificate
       ? { ssl: 'on', ssl_cert_file: certificate.certificateFile, ssl_key_file: certificate.keyFile }
