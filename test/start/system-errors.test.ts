@@ -22,6 +22,20 @@ const systemError = (code: string) => Object.assign(new Error('inner words'), { 
 const outcomeOf = (env: Record<string, string>) =>
   runProgram([], { cwd: directory.path, env: { BETTER_AUTH_SECRET: SECRET, ...env } })
 
+/** Starts the service by a script that may mount: `$1` is the disk, and `"$2" "$3"` is the service. */
+const withMount = (script: string, disk: string): string[] => [
+  'unshare',
+  '--map-root-user',
+  '--mount',
+  'sh',
+  '-c',
+  script,
+  'sh',
+  disk,
+  process.execPath,
+  main,
+]
+
 describe('a start', () => {
   test.each(['203.0.113.7', 'no.such.host.invalid', 'not an address'])(
     'with a HOST that is no address of this machine ends with a sentence: %s',
@@ -105,18 +119,7 @@ describe('a start', () => {
       await mkdir(DATA_DIR, { recursive: true })
       for (const BETTER_AUTH_SECRET of [SECRET, '']) {
         const script = 'mount -o bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$2" "$3"'
-        const command = [
-          'unshare',
-          '--map-root-user',
-          '--mount',
-          'sh',
-          '-c',
-          script,
-          'sh',
-          disk,
-          process.execPath,
-          main,
-        ]
+        const command = withMount(script, disk)
         const failure = await startService({ DATA_DIR, BETTER_AUTH_SECRET }, { command }).catch(
           (error) => error,
         )
@@ -138,18 +141,7 @@ describe('a start', () => {
       chmodSync(directory.path, 0o755)
       const DATA_DIR = join(disk, 'data')
       const script = `mount -t tmpfs -o size=3m none "$1" && "$2" "$3"; ls "$1/data"`
-      const command = [
-        'unshare',
-        '--map-root-user',
-        '--mount',
-        'sh',
-        '-c',
-        script,
-        'sh',
-        disk,
-        process.execPath,
-        main,
-      ]
+      const command = withMount(script, disk)
       const failure = await startService({ DATA_DIR, BETTER_AUTH_SECRET: SECRET }, { command }).then(
         async (service) => new StartFailed(await service.exited, service.log),
         (error) => error,
