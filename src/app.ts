@@ -97,7 +97,7 @@ export const buildApp = ({
     normalize: false,
   })
     .wrap((handle) => {
-      const inner = (request: Request) => handle(withWholeUrl(request))
+      const inner = (request: Request) => database.inRequest(() => handle(withWholeUrl(request)))
       return timing?.around(inner) ?? inner
     })
     .use(requestContext)

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Row } from 'postgres'
 import { unavailable } from '../errors.ts'
 import { isMigrated } from './journal.ts'
@@ -28,6 +29,8 @@ export interface Database {
    *   refuses. Other errors of the database are thrown as they are.
    */
   run<T extends readonly Row[]>(statement: Statement<T>, owner?: string, weight?: number): Promise<T>
+  /** Handles a request. Its statements may together take as long as one alone. */
+  inRequest<T>(handle: () => T): T
   stats(): DatabaseStats
   /** Closes all connections; what still runs is not waited for longer than a second. */
   close(): Promise<void>
@@ -47,7 +50,7 @@ export interface DatabaseStats {
 export interface DatabaseOptions extends PoolOptions {
   /** Where the tables are; `public` when absent. */
   schema?: string
-  /** How long a statement may wait and run. */
+  /** How long a statement, or all statements of a request, may wait and run. */
   timeoutMs: number
   /** How many statements may wait or run at once; one more is refused. */
   maxPending: number
@@ -66,6 +69,12 @@ interface Pending extends Job {
   expiresAt: number
 }
 
+/** How long the statements of a request have taken so far. */
+interface Spent {
+  ms: number
+}
+
+const tooLate = () => unavailable('the database did not answer in time')
 const tablesMissing = () => unavailable('the tables are missing or out of date')
 
 /** Makes the database; when it is open, it connects with the first statement. */
@@ -85,23 +94,34 @@ export const createDatabase = ({
   let areTablesKnown = true
   let refused = 0
   let expired = 0
-  // Of two deadlines that of the earlier statement is first, so this is ordered by them, and one timer serves all.
+  const spent = new AsyncLocalStorage<Spent>()
+  /** Ordered by deadlines, so that one timer serves all. */
   const pending: Pending[] = []
   const maxPendingOfOne = Math.max(1, maxPending * PART_OF_ONE)
   let timer: ReturnType<typeof setTimeout> | undefined
+  let timerAt = Number.POSITIVE_INFINITY
+
+  const setTimer = (at: number) => {
+    clearTimeout(timer)
+    timer = setTimeout(expireOverdue, at - performance.now())
+    timerAt = at
+  }
 
   const expireOverdue = () => {
-    timer = undefined
+    timerAt = Number.POSITIVE_INFINITY
     const now = performance.now()
     for (let job = pending[0]; job; job = pending[0]) {
-      if (job.expiresAt > now) {
-        timer = setTimeout(expireOverdue, job.expiresAt - now)
-        return
-      }
+      if (job.expiresAt > now) return setTimer(job.expiresAt)
       if (isOpen) expired += 1
-      job.reject(unavailable(isOpen ? 'the database did not answer in time' : 'the service is starting'))
+      job.reject(isOpen ? tooLate() : unavailable('the service is starting'))
       pool.giveUp(job)
     }
+  }
+
+  /** Most have the latest deadline. Only a further statement of a request has less time than those before it. */
+  const addPending = (job: Pending) => {
+    pending.splice(1 + pending.findLastIndex(({ expiresAt }) => expiresAt <= job.expiresAt), 0, job)
+    if (job.expiresAt < timerAt) setTimer(job.expiresAt)
   }
 
   const refuse = (reason: string): never => {
@@ -121,23 +141,33 @@ export const createDatabase = ({
     // Nobody can have more than there are: counted only when there are many.
     if (owner !== undefined && pending.length >= maxPendingOfOne && countOf(owner) >= maxPendingOfOne)
       refuse("too many of one user's statements are waiting for the database")
+    const ofRequest = spent.getStore()
+    const startedAt = performance.now()
+    const expiresAt = startedAt + limitMs - (ofRequest?.ms ?? 0)
+    if (expiresAt <= startedAt) {
+      expired += 1
+      throw tooLate()
+    }
     return new Promise<T>((resolve, reject) => {
+      const settled = () => {
+        remove(pending, job)
+        if (ofRequest) ofRequest.ms += performance.now() - startedAt
+      }
       const job: Pending = {
         statement: statement as unknown as Statement,
         owner,
         weight,
-        expiresAt: performance.now() + limitMs,
+        expiresAt,
         resolve(rows) {
-          remove(pending, job)
+          settled()
           resolve(rows as T)
         },
         reject(error) {
-          remove(pending, job)
+          settled()
           reject(toAppError(error))
         },
       }
-      pending.push(job)
-      timer ??= setTimeout(expireOverdue, limitMs)
+      addPending(job)
       pool.add(job)
     })
   }
@@ -165,6 +195,7 @@ export const createDatabase = ({
       if (areTablesKnown) return send(statement, owner, weight)
       return lookAtTables().then(() => send(statement, owner, weight))
     },
+    inRequest: (handle) => spent.run({ ms: 0 }, handle),
     stats: () => ({
       running: pending.length - pool.waiting(),
       waiting: pool.waiting(),

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { AsyncResource } from 'node:async_hooks'
 import { loadConfig } from '../../src/config.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
 import { databaseSource } from '../../src/db/source.ts'
 import { AppError } from '../../src/errors.ts'
 import { createLog } from '../../src/log.ts'
+import { apiOn, newUserId } from '../support/api.ts'
+import { engines } from '../support/engines.ts'
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 
@@ -25,8 +28,8 @@ describe.if(findPostgres() !== null)('a statement', () => {
   let server: PostgresServer
   const databases: Database[] = []
 
-  const databaseWith = (timeoutMs: number, maxPending: number): Database => {
-    const config = loadConfig({ DATABASE_URL: server.url(), DATABASE_TIMEOUT_MS: String(timeoutMs) })
+  const databaseWith = (timeoutMs: number, maxPending: number, url = server.url()): Database => {
+    const config = loadConfig({ DATABASE_URL: url, DATABASE_TIMEOUT_MS: String(timeoutMs) })
     const source = databaseSource(config, log)
     const database = createDatabase({
       connect: source.connect,
@@ -107,4 +110,49 @@ describe.if(findPostgres() !== null)('a statement', () => {
     })
     expect([...(answer ?? [])]).toEqual([{ number: 3 }])
   })
+
+  test('has only the time that those before it in its request have left', async () => {
+    const { run, inRequest, stats } = databaseWith(2000, 10)
+    const sleep = (seconds: number) => run((sql) => sql`select pg_sleep(${seconds})`)
+    const outside = new AsyncResource('outside of the request')
+    const givenUp: string[] = []
+    const lateOf = async (name: string, promise: Promise<unknown>) => {
+      const { reason } = await refusal(promise)
+      givenUp.push(name)
+      expect(reason).toBe('the database did not answer in time')
+    }
+    await Promise.all([sleep(1.2), sleep(1.2)])
+    await inRequest(async () => {
+      await sleep(1.2)
+      const earlier = lateOf('an earlier one', outside.runInAsyncScope(sleep, null, 60))
+      await lateOf('one of the request', sleep(60))
+      await earlier
+      await lateOf('one when no time is left', (async () => sleep(0))())
+    })
+    expect(givenUp).toEqual(['one of the request', 'an earlier one', 'one when no time is left'])
+    expect(stats()).toEqual({ running: 0, waiting: 0, refused: 0, expired: 3 })
+  }, 30_000)
+
+  test('and all others of an HTTP request have the time of one together', async () => {
+    const engine = engines().find(({ isServer }) => isServer)
+    if (!engine) throw new Error('no server')
+    const database = databaseWith(3000, 10, engine.env.DATABASE_URL)
+    const slow: Database = {
+      ...database,
+      async run(statement, owner, weight) {
+        await database.run((sql) => sql`select pg_sleep(1.8)`)
+        return database.run(statement, owner, weight)
+      },
+    }
+    const quick = apiOn(engine, {}, { database })
+    const api = apiOn(engine, {}, { database: slow })
+    const as = newUserId()
+    const { json: task } = await quick.send('POST', '/api/tasks', { as, body: { title: 'Buy milk' } })
+    const path = `/api/tasks/${task.id}`
+    expect((await api.send('GET', path, { as })).status).toBe(200)
+    // The change, and then a look at the task for the reason why it was refused.
+    const stale = { as, body: { title: 'Buy bread' }, headers: { 'if-match': '"1"' } }
+    expect((await quick.send('PATCH', path, stale)).status).toBe(412)
+    expect((await api.send('PATCH', path, stale)).status).toBe(503)
+  }, 30_000)
 })
