@@ -13,6 +13,12 @@ const MAX_PIPELINED = 4
  */
 const MAX_WITHOUT_REST = 500
 
+/**
+ * The weight of a statement that runs alone on its connection: if it times out, its connection is closed, and no other
+ * statement is lost. An owner may have one of them.
+ */
+export const ALONE = 1000
+
 /** Whether a connection may take another statement; one that is busy only if `mayPipeline`. */
 const takesAnother = (member: Member, mayPipeline: boolean): boolean =>
   member.running.length === 0 ||
@@ -46,8 +52,7 @@ export const chooseMember = (
     if (owner !== undefined) for (const job of member.running) if (job.owner === owner) heldHere += job.weight
     if (heldHere > 0) own += 1
     held += heldHere
-    // A heavy statement runs alone: if it times out, its connection is closed, and no other statement is lost.
-    const takes = weight > MAX_PIPELINED ? member.running.length === 0 : takesAnother(member, mayPipeline)
+    const takes = weight >= ALONE ? member.running.length === 0 : takesAnother(member, mayPipeline)
     if (!takes) continue
     if (!found || member.load < found.load) found = member
     if (heldHere > 0 && (!foundOwn || member.load < foundOwn.load)) foundOwn = member

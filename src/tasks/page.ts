@@ -1,3 +1,4 @@
+import { ALONE } from '../db/choice.ts'
 import type { TaskReply } from './schema.ts'
 
 /** A page ends with the task that takes its JSON past this size, even if more tasks were asked for. */
@@ -55,8 +56,8 @@ const REMEMBERED_MS = 10_000
 
 const MAX_REMEMBERED = 10_000
 
-/** The weight of a large page: more than a user may have running, so that each runs alone. */
-const LARGE_PAGE_WEIGHT = 1000
+/** The weight of a page of unknown size: of ten connections, a user may have two such pages at once. */
+const UNKNOWN_PAGE_WEIGHT = 10
 
 /** Estimates the weight of a user's next page by the last ones, because its size is only known when it is read. */
 export interface PageWeights {
@@ -68,13 +69,19 @@ export interface PageWeights {
 
 /** @param now milliseconds since 1970 */
 export const createPageWeights = (now: () => number): PageWeights => {
+  /** When a user's last large page was read; 0 for a user who has had none. */
   const largeAt = new Map<string, number>()
   return {
-    of: (userId) => (now() - (largeAt.get(userId) ?? 0) < REMEMBERED_MS ? LARGE_PAGE_WEIGHT : 1),
+    of(userId) {
+      const at = largeAt.get(userId)
+      if (at === 0) return 1
+      return at !== undefined && now() - at < REMEMBERED_MS ? ALONE : UNKNOWN_PAGE_WEIGHT
+    },
     note(userId, tasks) {
-      if (mostBytesOf(tasks) < LARGE_PAGE) return
+      const isLarge = mostBytesOf(tasks) >= LARGE_PAGE
+      if (!isLarge && largeAt.has(userId)) return
       if (largeAt.size >= MAX_REMEMBERED) largeAt.clear()
-      largeAt.set(userId, now())
+      largeAt.set(userId, isLarge ? now() : 0)
     },
   }
 }

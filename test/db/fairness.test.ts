@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { loadConfig } from '../../src/config.ts'
+import { ALONE } from '../../src/db/choice.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
 import { databaseSource } from '../../src/db/source.ts'
 import { createLog } from '../../src/log.ts'
@@ -65,9 +66,18 @@ describe.if(findPostgres() !== null)('between users', () => {
     await Promise.all(many)
   })
 
-  test('a heavy statement is sent alone, and nobody’s is sent after it over the same connection', async () => {
+  test('one has as many heavy statements running as their weights allow', async () => {
+    const database = await databaseWith(8)
+    const many = sleeps(database, 5, 'greedy', 10)
+    expect(database.stats()).toMatchObject({ running: 2, waiting: 3 })
+    const others = sleeps(database, 2, 'modest', 10)
+    expect(database.stats()).toMatchObject({ running: 4, waiting: 3 })
+    await Promise.all([...many, ...others])
+  })
+
+  test('the heaviest statement is sent alone, and nobody’s is sent after it over the same connection', async () => {
     const database = await databaseWith(2)
-    const many = sleeps(database, 3, 'greedy', 8)
+    const many = sleeps(database, 3, 'greedy', ALONE)
     expect(database.stats()).toMatchObject({ running: 1, waiting: 2 })
     const others = sleeps(database, 10, 'modest')
     expect(database.stats()).toMatchObject({ running: 5, waiting: 8 })

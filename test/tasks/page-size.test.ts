@@ -163,15 +163,19 @@ describe('the length of a page', () => {
     expect(pageLength(tasks, 1000)).toBe(101)
   })
 
-  test('makes the user’s next pages weigh more for ten seconds, whatever comes between', () => {
+  test('weighs more until a page of its user was read, and after a large one', () => {
     let now = 1_000_000
     const weights = createPageWeights(() => now)
     const large = Array(30).fill(task('a', EMOJI))
     weights.note('ann', large)
     weights.note('ann', [])
     weights.note('ben', large.slice(0, 1))
-    expect([weights.of('ann'), weights.of('ben'), weights.of('eve')]).toEqual([1000, 1, 1])
+    const weightsNow = () => ['ann', 'ben', 'eve'].map(weights.of)
+    expect(weightsNow()).toEqual([1000, 1, 10])
     now += 10_000
-    expect(weights.of('ann')).toBe(1)
+    expect(weightsNow()).toEqual([10, 1, 10])
+    weights.note('ann', [])
+    weights.note('ben', large)
+    expect(weightsNow()).toEqual([10, 1000, 10])
   })
 })
