@@ -47,17 +47,17 @@ const redact = (line: string): string =>
     .replace(/\beyJ[\w.-]*/g, '[redacted]')
     .replace(/\bBearer +[^\s"',}]+/gi, 'Bearer [redacted]')
 
-/** Escapes control and formatting characters, as JSON does: they could end a line or change the terminal. */
-const escapeInvisible = (text: string): string =>
-  text.replace(/[\p{C}\u2028\u2029]/gu, (character) =>
+/**
+ * A line for a terminal: control and formatting characters are escaped, as JSON does. What others wrote into it, such as a
+ * column's name, cannot end the line, begin another or change the terminal.
+ */
+export const printable = (line: string): string =>
+  line.replace(/[\p{C}\u2028\u2029]/gu, (character) =>
     character
       .split('')
       .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
       .join(''),
   )
-
-/** Lines for a terminal. What others wrote into them, such as a column's name, cannot act on it. */
-export const printable = (lines: string): string => lines.split('\n').map(escapeInvisible).join('\n')
 
 const textValue = (value: unknown): string => {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined')
@@ -70,7 +70,7 @@ const textLine = (time: string, level: string, message: string, fields: LogField
   for (const name in rest) if (rest[name] !== undefined) line += ` ${name}=${textValue(rest[name])}`
   // Further lines are indented, so that they do not look like separate events.
   const lines = typeof stack === 'string' ? `${line}\n${stack}` : line
-  return lines.split('\n').map(escapeInvisible).join('\n  ')
+  return lines.split('\n').map(printable).join('\n  ')
 }
 
 /**

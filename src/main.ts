@@ -38,7 +38,11 @@ interface Command {
   run(argument: string, options: Options): Promise<number | undefined>
 }
 
-const print = (text: string) => process.stdout.write(`${text}\n`)
+const linesOf = (text: string) => text.split('\n')
+const write = (stream: NodeJS.WriteStream, lines: string[]) =>
+  stream.write(`${lines.map(printable).join('\n')}\n`)
+const print = (lines: string[]) => write(process.stdout, lines)
+const complain = (lines: string[]) => write(process.stderr, lines)
 
 /** Commands are loaded when they are asked for: serving must not wait for what only others need. */
 const serve: Command = {
@@ -64,7 +68,7 @@ const commands: Record<string, Command> = {
   token: {
     argument: 'user-id',
     async run(userId) {
-      print(await (await import('./commands/token.ts')).tokenFor(userId, loadConfig()))
+      print([await (await import('./commands/token.ts')).tokenFor(userId, loadConfig())])
       return 0
     },
   },
@@ -87,14 +91,14 @@ const commands: Record<string, Command> = {
 
 const help: Command = {
   async run() {
-    print(USAGE)
+    print(linesOf(USAGE))
     return 0
   },
 }
 
 const version: Command = {
   async run() {
-    print((await import('./commands/version.ts')).describeVersion())
+    print([(await import('./commands/version.ts')).describeVersion()])
     return 0
   },
 }
@@ -121,11 +125,10 @@ const understand = ({ values, positionals }: ReturnType<typeof parse>) => {
 
 /** Says why a command has failed, with the stack of what is a defect, and gives the exit code. */
 const explain = (error: unknown): number => {
-  if (error instanceof UsageError) process.stderr.write(`${error.message}\n\n${USAGE}\n`)
-  else if (error instanceof ConfigError)
-    process.stderr.write(`The configuration is not valid:\n${error.message}\n`)
-  else if (error instanceof StartError) process.stderr.write(`${printable(error.message)}\n`)
-  else console.error(error)
+  if (error instanceof UsageError) complain([error.message, '', ...linesOf(USAGE)])
+  else if (error instanceof ConfigError) complain(['The configuration is not valid:', ...error.problems])
+  else if (error instanceof StartError) complain(linesOf(error.message))
+  else complain(linesOf(Bun.inspect(error)))
   return error instanceof UsageError ? 2 : 1
 }
 

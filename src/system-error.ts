@@ -1,5 +1,14 @@
-/** The service cannot start. The message tells the person who starts it why, and what to do. */
-export class StartError extends Error {}
+import { printable } from './log.ts'
+
+/**
+ * The service cannot start. The message tells the person who starts it why, and what to do. It may have several lines,
+ * which no name or value in them can add to.
+ */
+export class StartError extends Error {
+  constructor(message: string | string[], options?: ErrorOptions) {
+    super([message].flat().map(printable).join('\n'), options)
+  }
+}
 
 /** The meanings of the operating system's error codes. */
 const REASONS: Record<string, string> = {

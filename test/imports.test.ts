@@ -25,7 +25,8 @@ const importsOf = (name: string) => {
 
 /** The rooms of the house, from the ground up: a file imports from its own room and from rows before it. */
 const ROWS = [
-  'errors log near-miss origins fair-queue invocation system-error database-url-mistakes',
+  'errors log near-miss origins fair-queue invocation database-url-mistakes',
+  'system-error',
   'usage data-dir database-url',
   'config',
   'db http',

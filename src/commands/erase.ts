@@ -10,10 +10,10 @@ import { TransferError } from '../transfer/transfer-error.ts'
 /**
  * `erase <user-id>`: deletes a user with all tasks and keys.
  *
- * @returns what was done, for people
+ * @returns what was done, in lines
  * @throws {TransferError} when there is nobody of that id; {@link StartError} when a database cannot be used
  */
-export const eraseAndTell = async (userId: string, config: Config): Promise<string> => {
+export const eraseAndTell = async (userId: string, config: Config): Promise<string[]> => {
   const log = createLog({ level: 'info', format: 'text', write: (chunk) => process.stderr.write(chunk) })
   const target = await openTarget(config, log)
   try {
@@ -22,7 +22,7 @@ export const eraseAndTell = async (userId: string, config: Config): Promise<stri
     return [
       `Erased: user ${quoted(userId)}, ${countOf(erased.tasks, 'task')}, ${countOf(erased.keys, 'idempotency key')}.`,
       'A token of this user that has not expired is still valid: the next task written with it would make the user anew.',
-    ].join('\n')
+    ]
   } catch (error) {
     if (error instanceof TransferError || errorCode(error) === '') throw error
     throw new TransferError(`Nothing was erased: ${describeRefusal(error)}`, { cause: error })

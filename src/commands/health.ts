@@ -25,7 +25,7 @@ export const askHealth = async ({ host, port }: Pick<Config, 'host' | 'port'>): 
     if (!ok) throw new Error(`it answered ${status}`)
   })
   await Promise.any(answers).catch(({ errors }: AggregateError) => {
-    const reasons = urls.map((url, index) => `${url}: ${reasonOf(errors[index])}`)
-    throw new HealthError(['There is no healthy service here:', ...reasons].join('\n  '))
+    const reasons = urls.map((url, index) => `  ${url}: ${reasonOf(errors[index])}`)
+    throw new HealthError(['There is no healthy service here:', ...reasons])
   })
 }

@@ -29,7 +29,7 @@ export interface ImportOptions extends MappingOptions {
   isApplied: boolean
 }
 
-const print = (text: string) => process.stdout.write(`${printable(text)}\n`)
+const print = (...lines: string[]) => process.stdout.write(`${lines.map(printable).join('\n')}\n`)
 
 const progressOf = (done: string, total?: number): Progress =>
   createProgress({
@@ -80,14 +80,12 @@ const run = async (source: End, target: End, config: Config, options: ImportOpti
 
   const scan = await scanSource({ ...common, progress: progressOf('looked at') })
   const to = `${target.description}, schema ${tables.schema}`
-  print(describePlan(mapping, scan, { source: source.description, target: to }))
+  print(...describePlan(mapping, scan, { source: source.description, target: to }))
   if (scan.problems.count() > 0)
-    throw new TransferError(
-      [
-        'Nothing was done, because this cannot be copied:',
-        ...scan.problems.lines().map((line) => `  ${line}`),
-      ].join('\n'),
-    )
+    throw new TransferError([
+      'Nothing was done, because this cannot be copied:',
+      ...scan.problems.lines().map((line) => `  ${line}`),
+    ])
   if (!options.isApplied) {
     print('Nothing was changed. To copy it, run the same command with --apply.')
     return 0

@@ -9,7 +9,13 @@ import type { Tables } from './tables.ts'
 const MIGRATION_LOCK = 7_263_548_190
 
 /** The tables cannot be created, or are not this service's. The message says what to do. */
-export class MigrationError extends Error {}
+export class MigrationError extends Error {
+  readonly lines: string[]
+  constructor(lines: string[]) {
+    super(lines.join('\n'))
+    this.lines = lines
+  }
+}
 
 /**
  * Checks the tables without changing anything.
@@ -24,22 +30,20 @@ export const checkTables = async (sql: ClientSql, tables: Tables): Promise<Table
   return state
 }
 
-const describeTaken = (schema: string, taken: Neighbour[]): string =>
-  [
-    `Schema ${schema} of the database has what todo-backend did not make, under names that it needs:`,
-    ...taken.map((one) => `  ${describeNeighbour(one)}`),
-    'Nothing was changed. There are three ways on:',
-    '  set DATABASE_SCHEMA, for example to "todo": this service keeps its tables there, beside the others;',
-    `  copy users and tasks out of those tables (${commandLine('import <source>')}), into such a schema or another database;`,
-    '  set DATABASE_URL to another database.',
-  ].join('\n')
+const describeTaken = (schema: string, taken: Neighbour[]): string[] => [
+  `Schema ${schema} of the database has what todo-backend did not make, under names that it needs:`,
+  ...taken.map((one) => `  ${describeNeighbour(one)}`),
+  'Nothing was changed. There are three ways on:',
+  '  set DATABASE_SCHEMA, for example to "todo": this service keeps its tables there, beside the others;',
+  `  copy users and tasks out of those tables (${commandLine('import <source>')}), into such a schema or another database;`,
+  '  set DATABASE_URL to another database.',
+]
 
-const describeMissing = (schema: string, missing: string[]): string =>
-  [
-    `Tables that todo-backend made in schema ${schema} are gone, or others have taken their place: ${missing.join(', ')}.`,
-    'Nothing was changed. Restore them from a backup. To begin with empty tables, drop what is left of them, and the',
-    'table todo_backend_migrations.',
-  ].join('\n')
+const describeMissing = (schema: string, missing: string[]): string[] => [
+  `Tables that todo-backend made in schema ${schema} are gone, or others have taken their place: ${missing.join(', ')}.`,
+  'Nothing was changed. Restore them from a backup. To begin with empty tables, drop what is left of them, and the',
+  'table todo_backend_migrations.',
+]
 
 /** The result of {@link migrate}, for the log. */
 export interface MigrationOutcome {

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
 import { commandLine } from '../invocation.ts'
-import type { Log } from '../log.ts'
+import { type Log, printable } from '../log.ts'
 import { StartError } from '../system-error.ts'
 import { overlapAttempts } from './attempts.ts'
 import { createAuthentication } from './authentication.ts'
@@ -51,7 +51,7 @@ export const databaseSource = (config: SourceConfig, log: Log): DatabaseSource =
     const sockets = serverSockets(address)
     const credentials = { user, password, isServerKnown: isServerKnown(address) }
     return {
-      description: `PostgreSQL at ${host}:${port}, database ${database}, sslmode ${sslMode}`,
+      description: `PostgreSQL at ${host}:${port}, database ${printable(database)}, sslmode ${sslMode}`,
       user,
       connect: overlapAttempts(
         connectTo({
@@ -115,7 +115,7 @@ const migrateAndTell = async (sql: ClientSql, tables: Tables, log: Log): Promise
   if (made.length > 0) log.info('migrated', { migrations: made.map(({ name }) => name).join(', ') })
   for (const table of unread)
     log.warn(
-      `${describeNeighbour(table)} in schema ${table.schema} looks like the tasks of another backend and is not ` +
+      `${describeNeighbour(table)} in schema ${printable(table.schema)} looks like the tasks of another backend and is not ` +
         `read; ${commandLine('import <source>')} copies them`,
     )
   return true
@@ -160,7 +160,7 @@ export const prepareDatabase = async (source: DatabaseSource, options: PrepareOp
           log.warn(`the tables in schema ${schema} are missing or out of date: run ${commandLine('migrate')}`)
         return isUpToDate
       } catch (error) {
-        if (error instanceof MigrationError) throw new DatabaseStartError(error.message)
+        if (error instanceof MigrationError) throw new DatabaseStartError(error.lines)
         if (error instanceof StartError) throw error
         reason = describeRefusal(error)
         if (isRefusal(error)) {

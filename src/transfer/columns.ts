@@ -81,12 +81,10 @@ const chooseOwner = (tasks: Table, users: Table | undefined): Column | undefined
 }
 
 const missing = (table: Table, what: string[]): TransferError =>
-  new TransferError(
-    [
-      `Table ${tableName(table)} cannot be read as ${what[0]}: it has no ${what.slice(1).join(', and no ')}.`,
-      `Its columns: ${table.columns.map(({ name, type }) => `${name} (${type})`).join(', ')}`,
-    ].join('\n'),
-  )
+  new TransferError([
+    `Table ${tableName(table)} cannot be read as ${what[0]}: it has no ${what.slice(1).join(', and no ')}.`,
+    `Its columns: ${table.columns.map(({ name, type }) => `${name} (${type})`).join(', ')}`,
+  ])
 
 const keyOf = (table: Table): Column | undefined =>
   table.columns.find(({ name }) => name === table.key) ?? table.columns.find(({ name }) => name === 'id')

@@ -66,14 +66,12 @@ const chooseTasks = (tables: Table[], { tasks }: MappingOptions): Table => {
       `More than one table may have the tasks: ${found.map(tableName).join(', ')}. Say which: --tasks ${tableName(other)}`,
     )
   const alike = tables.filter(hasTitle).map(tableName)
-  throw new TransferError(
-    [
-      'The source has no task table: none that is called "task" or "tasks".',
-      alike.length > 0
-        ? `With a title there is: ${alike.join(', ')}. If that is it: --tasks ${alike[0]}`
-        : 'If it is called otherwise, name it with --tasks [schema.]table.',
-    ].join('\n'),
-  )
+  throw new TransferError([
+    'The source has no task table: none that is called "task" or "tasks".',
+    alike.length > 0
+      ? `With a title there is: ${alike.join(', ')}. If that is it: --tasks ${alike[0]}`
+      : 'If it is called otherwise, name it with --tasks [schema.]table.',
+  ])
 }
 
 const chooseUsers = (tables: Table[], tasks: Table, { users }: MappingOptions): Table | undefined => {

@@ -87,12 +87,12 @@ const keysPart = (keys: Table, scan: Scan): string[] => [
   'Left behind: the counts of rate limits, which last for minutes',
 ]
 
-/** Describes what an import would do. */
+/** Describes what an import would do, in lines. */
 export const describePlan = (
   mapping: Mapping,
   scan: Scan,
   { source, target }: { source: string; target: string },
-): string => {
+): string[] => {
   const changes = scan.changes.lines()
   return [
     `From: ${source}`,
@@ -104,5 +104,5 @@ export const describePlan = (
     ...(mapping.keys ? ['', ...keysPart(mapping.keys, scan)] : []),
     ...(changes.length > 0 ? ['', 'Not as it is there:', ...changes.map((line) => `  ${line}`)] : []),
     '',
-  ].join('\n')
+  ]
 }

@@ -1,3 +1,5 @@
+import { printable } from '../log.ts'
+
 /** How many examples of each kind are kept. */
 const SHOWN = 5
 
@@ -35,9 +37,9 @@ export const formatCount = (count: number): string => count.toLocaleString('en-U
 export const countOf = (count: number, noun: string): string =>
   `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 
-/** Quotes a value of the source for a terminal: shortened, and without control characters. */
+/** Quotes a value of the source for a terminal: shortened, and with control characters escaped. */
 export const quoted = (value: string | null): string => {
   if (value === null) return 'null'
   const text = value.length > 60 ? `${value.slice(0, 60)}…` : value
-  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
+  return printable(JSON.stringify(text))
 }

@@ -148,7 +148,7 @@ test('only the first examples are shown, and nothing that acts on a terminal', (
   const tally = createTally()
   for (let number = 1; number <= 1200; number += 1) tally.add('tasks', `task ${number}`)
   expect(tally.lines()).toEqual(['tasks: 1,200 (task 1, task 2, task 3, task 4, task 5, and 1,195 more)'])
-  expect(task({ status: '\u001b[2J\u009b' }).problems[0]).toContain('"\\u001b[2J\ufffd"')
+  expect(task({ status: '\u001b[2J\u009b' }).problems[0]).toContain('"\\u001b[2J\\u009b"')
   const completed = task({ completed: `\u001b${'x'.repeat(1000)}` }, { hasStatus: false, hasCompleted: true })
   expect(completed.problems[0]).toContain(`(completed "\\u001b${'x'.repeat(59)}…")`)
 })
