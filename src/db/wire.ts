@@ -7,6 +7,9 @@ import { ConnectionError } from './sqlstate.ts'
 const MAX_ROW_BYTES = 16 * 2 ** 20
 const MAX_MESSAGE_BYTES = 64 * 2 ** 10
 
+/** The longest answer to a statement; the driver holds all of it. No page and no 500 rows of an import are longer. */
+const MAX_ANSWER_BYTES = 64 * 2 ** 20
+
 /** A server that waits for our answer says little; a hostile one could fill the memory meanwhile. */
 const MAX_HELD_BYTES = 4 * MAX_MESSAGE_BYTES
 
@@ -14,6 +17,7 @@ const byte = (letter: string): number => letter.charCodeAt(0)
 
 const AUTHENTICATION = byte('R')
 const ROW = byte('D')
+const READY = byte('Z')
 
 /** Other messages during authentication: `ErrorResponse`, `NoticeResponse`, `NegotiateProtocolVersion`. */
 const REFUSALS = new Set([...'ENv'].map(byte))
@@ -36,6 +40,8 @@ export class Wire extends EventEmitter {
   #held: Buffer = Buffer.alloc(0)
   /** How many bytes of a checked message are still to come. */
   #rest = 0
+  /** About how many bytes of the answer to a statement have arrived. */
+  #answered = 0
   #isAnswering = false
 
   constructor(socket: Socket, authentication: Authentication) {
@@ -110,14 +116,22 @@ export class Wire extends EventEmitter {
     if (this.#held.length > 0) {
       const header = Buffer.concat([this.#held, chunk.subarray(0, HEADER_BYTES - this.#held.length)])
       if (header.length < HEADER_BYTES) at = chunk.length
-      else at = 1 + checkedLength(header, 0) - this.#held.length
+      else at = this.#lengthAt(header, 0) - this.#held.length
       this.#held = header.length < HEADER_BYTES ? header : Buffer.alloc(0)
     }
-    while (at + HEADER_BYTES <= chunk.length) at += 1 + checkedLength(chunk, at)
+    while (at + HEADER_BYTES <= chunk.length) at += this.#lengthAt(chunk, at)
     if (at < chunk.length) this.#held = chunk.subarray(at)
     this.#rest = Math.max(at - chunk.length, 0)
-    if (Number.isNaN(at)) this.destroy(new ConnectionError('PROTOCOL_VIOLATION'))
+    this.#answered += chunk.length
+    if (Number.isNaN(at) || this.#answered > MAX_ANSWER_BYTES)
+      this.destroy(new ConnectionError('PROTOCOL_VIOLATION'))
     else this.emit('data', chunk)
+  }
+
+  /** The length of the whole message whose header is there, or NaN if it is not valid. */
+  #lengthAt(bytes: Buffer, at: number): number {
+    if (bytes[at] === READY) this.#answered = 0
+    return 1 + checkedLength(bytes, at)
   }
 }
 

@@ -1,18 +1,33 @@
 import type { Row } from 'postgres'
 import { type ClientSql, type Fragment, fragment, identifier as name } from '../db/client.ts'
 import type { Mapping } from './mapping.ts'
-import type { SourceTask, SourceUser } from './rows.ts'
+import { MAX_DESCRIPTION, type SourceTask, type SourceUser } from './rows.ts'
 import type { Column, Table } from './tables.ts'
 
 /** How many rows are read at a time. */
 const BATCH = 500
+
+/** A number as a part of the statement, where parameters are not allowed. */
+const numeral = (number: number) => fragment.unsafe(String(number)) as Fragment
 
 const tableOf = ({ schema, name: table }: Table) => fragment`${name(schema)}.${name(table)}`
 
 const missing = fragment`null::text`
 
 /** The ASCII characters that `String.prototype.trim` removes. */
-const WHITE_SPACE = ' \t\n\v\f\r'
+const WHITE_SPACE = fragment`E' \\t\\n\\x0b\\f\\r'`
+
+/**
+ * The most characters that are read of a title and of a description, and of texts that are only compared. More could not
+ * be stored: it does not leave the source, whatever the size of its rows. A thousand are read to spare, for white space
+ * that only JavaScript trims.
+ */
+const LONG = MAX_DESCRIPTION + 1000
+const SHORT = 300
+
+/** The beginning of a text. In SQL_ASCII, PostgreSQL counts bytes, of which a character has up to four. */
+const startOf = (text: Fragment, length: number) =>
+  fragment`left(${text}, ${numeral(length)} * case getdatabaseencoding() when 'SQL_ASCII' then 4 else 1 end)`
 
 const textOf = (alias: string, column: Column | undefined) =>
   column ? fragment`${name(alias)}.${name(column.name)}::text` : missing
@@ -35,14 +50,14 @@ const isDeleted = (alias: string, column: Column | undefined) => {
 const selectUsers = ({ users, tasks }: Mapping) => {
   if (!users)
     return fragment`
-      select distinct ${textOf('t', tasks.columns.owner)} as id, ${missing} as email, ${missing} as password_hash,
+      select distinct ${startOf(textOf('t', tasks.columns.owner), SHORT)} as id, ${missing} as email, ${missing} as password_hash,
         ${missing} as created_at, false as is_deleted, false as is_inactive
       from ${tableOf(tasks.table)} as t
       where ${textOf('t', tasks.columns.owner)} is not null and not ${isDeleted('t', tasks.columns.deleted)}`
   const { table, columns } = users
   return fragment`
-    select ${textOf('u', columns.id)} as id, ${textOf('u', columns.email)} as email,
-      ${textOf('u', columns.passwordHash)} as password_hash, ${timeOf('u', columns.createdAt)} as created_at,
+    select ${startOf(textOf('u', columns.id), SHORT)} as id, ${startOf(textOf('u', columns.email), LONG)} as email,
+      ${startOf(textOf('u', columns.passwordHash), SHORT)} as password_hash, ${timeOf('u', columns.createdAt)} as created_at,
       ${isDeleted('u', columns.deleted)} as is_deleted,
       ${columns.active ? fragment`u.${name(columns.active.name)} is false` : fragment`false`} as is_inactive
     from ${tableOf(table)} as u`
@@ -57,9 +72,11 @@ const selectTasks = ({ users, tasks: { table, columns } }: Mapping) => {
       ? fragment`${timeOf('t', columns.createdAt)}::timestamptz asc nulls last, ${id}`
       : id
   return fragment`
-    select ${id}::text as id, ${owner} as owner, ${users ? textOf('u', users.columns.id) : owner} as user_id,
-      ${textOf('t', columns.title)} as title, ${textOf('t', columns.description)} as description,
-      ${textOf('t', columns.completed)} as completed, ${textOf('t', columns.status)} as status,
+    select ${startOf(textOf('t', columns.id), SHORT)} as id, ${startOf(owner, SHORT)} as owner,
+      ${startOf(users ? textOf('u', users.columns.id) : owner, SHORT)} as user_id,
+      ${startOf(fragment`btrim(${textOf('t', columns.title)}, ${WHITE_SPACE})`, LONG)} as title,
+      ${startOf(textOf('t', columns.description), LONG)} as description,
+      ${startOf(textOf('t', columns.completed), SHORT)} as completed, ${startOf(textOf('t', columns.status), SHORT)} as status,
       ${timeOf('t', columns.createdAt)} as created_at,
       coalesce(${timeOf('t', columns.updatedAt)}, ${timeOf('t', columns.createdAt)}) as updated_at,
       ${isDeleted('t', columns.deleted)} or ${isDeleted('u', users?.columns.deleted)} as is_deleted
@@ -78,8 +95,9 @@ export interface SourceKey {
 }
 
 const selectKeys = (keys: Table) => fragment`
-  select user_id, key, encode(fingerprint, 'hex') as fingerprint, task_id::text, created_at::text
-  from ${tableOf(keys)} order by user_id, key`
+  select ${startOf(fragment`user_id::text`, SHORT)} as user_id, ${startOf(fragment`key::text`, SHORT)} as key,
+    ${startOf(fragment`encode(fingerprint, 'hex')`, SHORT)} as fingerprint, task_id::text, created_at::text
+  from ${tableOf(keys)} as k order by k.user_id, k.key`
 
 /** @param cursor a different name for each kind of rows, because the driver caches the columns of a prepared `fetch` */
 const readInBatches = async function* <T extends Row>(
@@ -89,7 +107,7 @@ const readInBatches = async function* <T extends Row>(
 ): AsyncGenerator<T[]> {
   await sql`declare ${name(cursor)} no scroll cursor for ${rows}`
   for (;;) {
-    const batch = await sql<T[]>`fetch ${fragment.unsafe(String(BATCH)) as Fragment} from ${name(cursor)}`
+    const batch = await sql<T[]>`fetch ${numeral(BATCH)} from ${name(cursor)}`
     if (batch.length === 0) break
     yield batch
   }
@@ -115,7 +133,9 @@ export const createReader = (sql: ClientSql, mapping: Mapping) => ({
   async duplicates(): Promise<{ emails: string[]; ids: string[]; keys: string[]; taskIds: string[] }> {
     const repeated = async (value: Fragment, from: Fragment, where: Fragment): Promise<string[]> => {
       const found = await sql<{ value: string }[]>`
-        select ${value} as value from ${from} where ${where} group by 1 having count(*) > 1 order by 1 limit 20`
+        select ${startOf(fragment`value`, SHORT)} as value from (
+          select ${value} as value from ${from} where ${where} group by 1 having count(*) > 1 order by 1 limit 20
+        ) as repeated`
       return found.map((row) => row.value)
     }
     const { users, tasks } = mapping

@@ -60,7 +60,8 @@ export interface ReadingRules {
 }
 
 const MAX_TITLE = 200
-const MAX_DESCRIPTION = 10_000
+/** The most characters of a description. */
+export const MAX_DESCRIPTION = 10_000
 
 /** One less than the largest possible id, because the next task needs one, too. */
 const MAX_ID = Number.MAX_SAFE_INTEGER - 1
@@ -162,13 +163,15 @@ export const readTask = (
 ): StoredTask | undefined => {
   const name = taskName(row)
   const title = row.title?.trim() ?? ''
+  const fitted = fitText(title, row.description)
   const states = readStates(row, rules)
   const [first] = states
   const hasProblem = (kind: string, example = name) => {
     problems.add(kind, example)
     return undefined
   }
-  if (isBroken([row.title, row.description], rules))
+  // Only what would be stored counts. The last character that was read may be broken because the rest was not.
+  if (isBroken([fitted.title, fitted.description], rules))
     return hasProblem('tasks with text that is broken (no UTF-8, or a NUL character)')
   const wrongId = idProblem(row.id, rules)
   if (wrongId) return hasProblem(`tasks ${wrongId}`)
@@ -187,7 +190,6 @@ export const readTask = (
   const status = states.includes('completed') ? 'completed' : first
   if (states.includes('completed') && new Set(states).size > 1)
     changes.add('tasks completed by one column and not by the other: taken as completed', name)
-  const fitted = fitText(title, row.description)
   if (fitted.isTitleCut)
     changes.add('titles over 200 characters: cut, and whole at the top of the description', name)
   if (fitted.isDescriptionCut) changes.add('descriptions over 10,000 characters: cut at the end', name)

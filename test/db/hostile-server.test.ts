@@ -32,6 +32,7 @@ const challenge =
     authentication(11, `r=${nonce(heard)}more${rest}`)
 const letIn = Buffer.concat([authentication(0), message('Z', 'I')])
 const TWO_GIGABYTES = 2 ** 31 - 1
+const longestRow = message('D', Buffer.alloc(2 ** 24 - 4))
 
 describe('a server that nobody vouches for', () => {
   test.each<[string, Said]>([
@@ -103,6 +104,8 @@ describe('a server that breaks the rules loses the connection, and no more,', ()
     ['a message that does not exist', message('!', '')],
     ['a suspended portal', message('s', '')],
     ['a second authentication', authentication(11, '')],
+    // Five of the longest, without columns.
+    ['rows without end', Buffer.concat([message('T', '\0\0'), ...Array(5).fill(longestRow)])],
   ])('with %s', async (_what, said) => {
     // On this machine, without a password: let in at once.
     await using server = await startHostileServer([letIn, said])

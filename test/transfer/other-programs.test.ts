@@ -249,6 +249,67 @@ test('a long title stands whole at the top of the description', async () => {
   ])
 }, 60_000)
 
+test('texts of any length are read as far as they can be stored', async () => {
+  const source = await transfer.source(`
+    create table users (id text primary key, email text);
+    create table tasks (id int primary key, user_id text, title text, description text);
+    insert into users values ('u', 'u@example.com' || repeat(' ', 20000000));
+    insert into tasks select number, 'u', repeat('t', 500000), repeat('d', 500000) from generate_series(1, 100) as number;
+    insert into tasks values (101, 'u', 'long', repeat('😀', 20000000));
+    insert into tasks values (102, 'u', repeat(' ', 20000000) || 'spaced' || repeat(' ', 20000000), null)`)
+  const DATABASE_URL = await transfer.target()
+  const { exitCode, stdout, stderr } = await transfer.run(['import', source, '--apply'], { DATABASE_URL })
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  expect(stdout).toContain('titles over 200 characters: cut, and whole at the top of the description: 100 (')
+  expect(stdout).toContain('descriptions over 10,000 characters: cut at the end: 101 (')
+  const rows = await transfer.rows(
+    DATABASE_URL,
+    'select title, description from tasks where id >= 100 order by id',
+  )
+  expect(rows).toEqual([
+    { title: 't'.repeat(200), description: 't'.repeat(10_000) },
+    { title: 'long', description: '😀'.repeat(10_000) },
+    { title: 'spaced', description: null },
+  ])
+  expect(await transfer.rows(DATABASE_URL, 'select email from users')).toEqual([{ email: 'u@example.com' }])
+}, 60_000)
+
+test('texts of any length are compared by their beginning, and told of', async () => {
+  const source = await transfer.source(`
+    create table users (id text primary key);
+    create table tasks (id int, user_id text, title text, status text);
+    insert into users values ('u');
+    insert into tasks select number, 'u', 'title', repeat('s', 1000000) from generate_series(1, 100) as number`)
+  const { stderr } = await transfer.run(['import', source], { DATABASE_URL: await transfer.target() })
+  expect(stderr).toContain(
+    `tasks with a status that cannot be understood: 100 (task 1 ("${'s'.repeat(60)}…")`,
+  )
+}, 60_000)
+
+test('a long text in SQL_ASCII is cut between its characters', async () => {
+  const name = 'bytes'
+  await transfer.server.psql(
+    `create database ${name} owner todo encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0`,
+  )
+  await transfer.server.psql(
+    `set role todo; create table users (id text primary key);
+     create table tasks (id int primary key, user_id text, title text, description text);
+     insert into users values ('u');
+     insert into tasks select number, 'u', repeat('t', number) || repeat('é', 100000), repeat('t', number) || repeat('😀', 100000) from generate_series(1, 4) as number`,
+    name,
+  )
+  const DATABASE_URL = await transfer.target()
+  const { exitCode, stderr } = await transfer.run(['import', transfer.server.url(name), '--apply'], {
+    DATABASE_URL,
+  })
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  const rows = await transfer.rows(DATABASE_URL, 'select title, description from tasks order by id')
+  const cut = (number: number, length: number) => 't'.repeat(number) + 'é'.repeat(length - number)
+  expect(rows).toEqual(
+    [1, 2, 3, 4].map((number) => ({ title: cut(number, 200), description: cut(number, 10_000) })),
+  )
+}, 60_000)
+
 test('tables beside those of the target are copied within one database', async () => {
   const url = await transfer.source(
     cases['integer ids, strings for users, bcrypt, times without a zone']?.sql ?? '',
