@@ -69,7 +69,7 @@ export const openSource = (text: string, config: Config, log: Log): Promise<End>
     return open('source', databaseSource({ ...common, database: readAddress(text) }, log))
   if (!hasDatabase(text))
     throw new TransferError(
-      `${text} is neither a directory of the embedded database (there is no ${join(text, 'postgres', 'PG_VERSION')}) nor ` +
+      `"${text}" is neither a directory of the embedded database (there is no ${join(text, 'postgres', 'PG_VERSION')}) nor ` +
         'a postgresql:// URL.',
     )
   if (

@@ -114,6 +114,8 @@ describe('metrics', () => {
     expect(text).toInclude(`http_request_duration_seconds_sum{${labels}} 0.25\n`)
     expect(text).toInclude(`http_request_duration_seconds_bucket{le="0.1",${labels}} 0\n`)
     expect(text).toInclude(`http_request_duration_seconds_bucket{le="0.25",${labels}} 1\n`)
+    const bounds = Array.from(text.matchAll(/_bucket\{le="([^"]+)"/g), ([, bound]) => Number(bound))
+    expect(bounds).toEqual([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, Number.NaN])
   })
 
   test('tell of the database’s queue, and of tokens, as they are at each reading', async () => {

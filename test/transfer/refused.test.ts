@@ -214,8 +214,9 @@ describe('a source is refused', () => {
       const wrong = new URL(target)
       wrong.password = 'not-the-password'
       const sources: [string, string][] = [
-        ['empty', 'empty is neither a directory of the embedded database'],
-        ['nowhere', 'nowhere is neither'],
+        ['empty', '"empty" is neither a directory of the embedded database'],
+        ['nowhere', '"nowhere" is neither'],
+        ['', '"" is neither'],
         [wrong.href, 'wrong user or password'],
         ['postgresql://todo:hidden@127.0.0.1:1/x', 'ECONNREFUSED'],
         ['mysql://todo:hidden@127.0.0.1/x', 'The source is'],
