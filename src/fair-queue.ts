@@ -11,6 +11,11 @@ export interface FairQueue<T extends Owned> {
   take(mayGo?: (item: T) => boolean): T | undefined
   /** Removes an item. True if it was in the queue. */
   remove(item: T): boolean
+  /**
+   * Takes out the newest item of the longest line, to make room for one of `owner`. `undefined` if that line would become
+   * the shorter of the two: then owners would push each other's items out in turn.
+   */
+  makeRoomFor(owner: string | undefined): T | undefined
   /** Removes all `unwanted` items, or everything, and returns them. */
   drain(unwanted?: (item: T) => boolean): T[]
   size(): number
@@ -54,6 +59,18 @@ export const createFairQueue = <T extends Owned>(): FairQueue<T> => {
       if (line.items.length === 0) lines.splice(lines.indexOf(line), 1)
       size -= 1
       return true
+    },
+    makeRoomFor(owner) {
+      let own = 0
+      let longest: T[] = []
+      for (const { owner: other, items } of lines) {
+        if (other === owner) own = items.length
+        if (items.length > longest.length) longest = items
+      }
+      // Both have at least one item afterwards.
+      if (longest.length < own + 2) return undefined
+      size -= 1
+      return longest.pop()
     },
     drain(unwanted = () => true) {
       const drained: T[] = []

@@ -71,6 +71,35 @@ describe('a fair queue', () => {
     expect([queue.size(), queue.take()]).toEqual([0, undefined])
   })
 
+  test('makes room by the newest item of the longest line', () => {
+    const { queue, takeAll } = queueOf('a1 b1 b2 b3 c1 c2')
+    expect(queue.makeRoomFor('newcomer')?.name).toBe('b3')
+    expect(queue.size()).toBe(5)
+    expect(takeAll()).toBe('a1 b1 c1 b2 c2')
+  })
+
+  test('makes no room where its owner would then have more than the other', () => {
+    const { queue } = queueOf('a1 a2 b1 c1 c2 c3')
+    expect([queue.makeRoomFor('c'), queue.makeRoomFor('a')]).toEqual([undefined, undefined])
+    expect(queue.makeRoomFor('b')?.name).toBe('c3')
+    const { queue: even } = queueOf('a1 b1')
+    expect(even.makeRoomFor('newcomer')).toBeUndefined()
+    expect([even.size(), createFairQueue<Item>().makeRoomFor('a')]).toEqual([2, undefined])
+  })
+
+  test('comes to equal parts when room is made, whoever comes in which order', () => {
+    const owners = ['a', 'b', 'c', 'd']
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...owners), { maxLength: 200 }), (sequence) => {
+        const queue = createFairQueue<Item>()
+        for (const owner of [...sequence, ...owners.flatMap((owner) => Array<string>(12).fill(owner))])
+          if (queue.size() < 12 || queue.makeRoomFor(owner)) queue.add({ owner, name: '' })
+        expect(owners.map(queue.countOf)).toEqual([3, 3, 3, 3])
+        expect(queue.size()).toBe(12)
+      }),
+    )
+  })
+
   test('makes nobody wait for more than one item of each other owner', () => {
     const owners = fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { minLength: 1, maxLength: 60 })
     fc.assert(

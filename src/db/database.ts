@@ -25,8 +25,9 @@ export interface Database {
    * @param owner whose it is: where statements have to wait, owners take turns, and none may have them all
    * @param weight as how many ordinary ones it counts in what one owner may have running at once
    * @throws {AppError} `unavailable` when the database cannot be reached, does not answer in time, is not open, or
-   *   too many statements wait for it, of all or of this owner's; `invalid_request` for values that PostgreSQL
-   *   refuses. Other errors of the database are thrown as they are.
+   *   too many statements wait for it: of this owner's, or of all (then one of the owner who has the most is refused, and
+   *   that may be one that waits); `invalid_request` for values that PostgreSQL refuses. Other errors are thrown as
+   *   they are.
    */
   run<T extends readonly Row[]>(statement: Statement<T>, owner?: string, weight?: number): Promise<T>
   /** Handles a request. Its statements may together take as long as one alone. */
@@ -52,7 +53,7 @@ export interface DatabaseOptions extends PoolOptions {
   schema?: string
   /** How long a statement, or all statements of a request, may wait and run. */
   timeoutMs: number
-  /** How many statements may wait or run at once; one more is refused. */
+  /** How many statements may wait or run at once; for one more, one of the owner with the most is refused. */
   maxPending: number
 }
 
@@ -129,6 +130,14 @@ export const createDatabase = ({
     throw unavailable(reason)
   }
 
+  /** Refuses the newest statement of the owner who has the most waiting, or else this one. */
+  const makeRoomFor = (owner: string | undefined) => {
+    const reason = 'too many statements are waiting for the database'
+    const other = pool.makeRoomFor(owner) ?? refuse(reason)
+    refused += 1
+    other.reject(unavailable(reason))
+  }
+
   const countOf = (owner: string) =>
     pending.reduce((count, job) => (job.owner === owner ? count + 1 : count), 0)
 
@@ -137,7 +146,6 @@ export const createDatabase = ({
     owner: string | undefined,
     weight: number,
   ): Promise<T> => {
-    if (pending.length >= maxPending) refuse('too many statements are waiting for the database')
     // Nobody can have more than there are: counted only when there are many.
     if (owner !== undefined && pending.length >= maxPendingOfOne && countOf(owner) >= maxPendingOfOne)
       refuse("too many of one user's statements are waiting for the database")
@@ -148,6 +156,7 @@ export const createDatabase = ({
       expired += 1
       throw tooLate()
     }
+    if (pending.length >= maxPending) makeRoomFor(owner)
     return new Promise<T>((resolve, reject) => {
       const settled = () => {
         remove(pending, job)

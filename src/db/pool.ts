@@ -17,6 +17,11 @@ export interface Pool {
   add(job: Job): void
   /** Removes a statement from the queue. If it was sent, cancels it and closes its connection. */
   giveUp(job: Job): void
+  /**
+   * Takes the newest statement of the owner with the most waiting ones out of the queue, if `owner` has clearly fewer.
+   * It is for the caller to reject.
+   */
+  makeRoomFor(owner: string | undefined): Job | undefined
   /** How many statements wait for a connection. */
   waiting(): number
   /** Takes no more statements, and resolves when those that were sent are answered, or after 1 s. */
@@ -239,6 +244,7 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
       leave(member)
       checkIdle()
     },
+    makeRoomFor: waiting.makeRoomFor,
     waiting: waiting.size,
     async close() {
       isClosed = true

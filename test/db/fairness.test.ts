@@ -100,6 +100,53 @@ describe.if(findPostgres() !== null)('between users', () => {
     await Promise.all(many)
     expect((await database.run((sql) => sql`select 1 as one`, 'greedy'))[0]).toEqual({ one: 1 })
   })
+
+  test('one who asks little is never refused, however many others fill what may wait', async () => {
+    const database = await databaseWith(2, 40)
+    const flooders = ['a', 'b', 'c', 'd', 'e', 'f']
+    const answered = new Map(flooders.map((owner) => [owner, 0]))
+    let isOver = false
+    const flood = async (owner: string) => {
+      while (!isOver)
+        try {
+          await database.run((sql) => sql`select pg_sleep(0.005)`, owner)
+          answered.set(owner, (answered.get(owner) ?? 0) + 1)
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'unavailable', headers: { 'retry-after': '1' } })
+          await Bun.sleep(5)
+        }
+    }
+    const floods = flooders.flatMap((owner) => Array.from({ length: 20 }, () => flood(owner)))
+    for (let round = 1; round <= 30; round += 1) {
+      const rows = await Promise.all(
+        [1, 2, 3].map((number) => database.run((sql) => sql`select ${number}::int as number`, 'g')),
+      )
+      expect(rows.map(([row]) => row)).toEqual([{ number: 1 }, { number: 2 }, { number: 3 }])
+    }
+    const { refused } = database.stats()
+    isOver = true
+    await Promise.all(floods)
+    expect(refused).toBeGreaterThan(0)
+    for (const count of answered.values()) expect(count).toBeGreaterThan(0)
+  })
+
+  test('four who have a quarter each leave room for a fifth, and get the rest answered', async () => {
+    const database = await databaseWith(1, 40)
+    const many = ['a', 'b', 'c', 'd'].flatMap((owner) => sleeps(database, 10, owner))
+    const settled = Promise.allSettled(many)
+    expect(database.stats()).toMatchObject({ running: 4, waiting: 36, refused: 0 })
+    const others = sleeps(database, 5, 'e')
+    expect(database.stats()).toMatchObject({ running: 4, waiting: 36, refused: 5 })
+    await Promise.all(others)
+    const outcomes = await settled
+    const refused = outcomes.filter(({ status }) => status === 'rejected')
+    expect(refused).toHaveLength(5)
+    for (const one of refused)
+      expect(one).toMatchObject({
+        reason: { code: 'unavailable', reason: 'too many statements are waiting for the database' },
+      })
+    expect(database.stats()).toMatchObject({ running: 0, waiting: 0 })
+  })
 })
 
 describeApi('requests', ({ engine }) => {

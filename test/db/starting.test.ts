@@ -71,15 +71,19 @@ describe.if(server !== undefined)('a statement that comes while the service star
   test('is refused at once when many wait, of all or of one user', async () => {
     const database = closedDatabase({ maxPending: 8 })
     const select = (owner: string) => database.run((sql) => sql`select 1`, owner)
-    const admitted = [select('ada'), select('ada')]
+    const admitted = [select('ada')]
+    const second = refusal(database, 'ada')
     expect(await refusal(database, 'ada')).toEqual(
       unavailable("too many of one user's statements are waiting for the database"),
     )
-    admitted.push(...['bob', 'bob', 'cyd', 'cyd', 'dan', 'dan'].map(select))
-    expect(await refusal(database, 'eve')).toEqual(
-      unavailable('too many statements are waiting for the database'),
-    )
-    expect(database.stats()).toEqual({ running: 0, waiting: 8, refused: 2, expired: 0 })
+    admitted.push(...['bob', 'cyd', 'dan', 'eve', 'fay', 'gus'].map(select))
+    expect(database.stats()).toEqual({ running: 0, waiting: 8, refused: 1, expired: 0 })
+    const tooMany = unavailable('too many statements are waiting for the database')
+    // Whoever has none waiting takes the place of who has two, but not of who has one.
+    admitted.push(select('hal'))
+    expect(await second).toEqual(tooMany)
+    expect(await refusal(database, 'ida')).toEqual(tooMany)
+    expect(database.stats()).toEqual({ running: 0, waiting: 8, refused: 3, expired: 0 })
     database.open()
     expect(await Promise.all(admitted)).toHaveLength(8)
   })
