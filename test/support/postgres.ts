@@ -72,6 +72,26 @@ export function findPostgres(): string | null {
   )
 }
 
+// Kept on the global object: test files do not share their modules.
+const kept = globalThis as typeof globalThis & { madeByInitdb?: Promise<string> }
+
+/** A data directory as `initdb` makes it, to be copied: that takes a tenth of the time. */
+function madeByInitdb(programs: string): Promise<string> {
+  kept.madeByInitdb ??= runInitdb(programs)
+  return kept.madeByInitdb
+}
+
+async function runInitdb(programs: string): Promise<string> {
+  const { path } = temporaryDirectory('postgres-initdb')
+  const [data, passwordFile] = [join(path, 'data'), join(path, 'password')]
+  await writeFile(passwordFile, password)
+  await giveToUnprivileged(path, passwordFile)
+  const access = ['--auth-local=trust', '--auth-host=scram-sha-256', '--username=postgres']
+  const initdb = [join(programs, 'initdb'), '--no-sync', '--encoding=UTF8', '--locale=C.UTF-8', ...access]
+  await run(unprivileged([...initdb, `--pgdata=${data}`, `--pwfile=${passwordFile}`]), { cwd: path })
+  return data
+}
+
 /** Creates and starts a server of one's own on a free port of loopback. It ends with this process. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const programs = findPostgres()
@@ -87,26 +107,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     await chmod(certificate.keyFile, 0o600)
     await giveToUnprivileged(certificate.keyFile)
   }
-  const access = ['--auth-local=trust', '--auth-host=scram-sha-256', '--username=postgres']
-  const initdb = [
-    join(programs, 'initdb'),
-    `--pgdata=${data}`,
-    '--no-sync',
-    '--encoding=UTF8',
-    '--locale=C.UTF-8',
-  ]
-  const passwordFile = join(directory.path, 'password')
-  await writeFile(passwordFile, password)
-  await giveToUnprivileged(passwordFile)
   const { standbyOf } = options
   const source = standbyOf && `host=${standbyOf.socketDirectory} port=${standbyOf.port} user=postgres`
-  const copy = [
-    join(programs, 'pg_basebackup'),
-    `--pgdata=${data}`,
-    `--dbname=${source}`,
-    '--checkpoint=fast',
-  ]
-  const create = source ? copy : [...initdb, ...access, `--pwfile=${passwordFile}`]
+  const create = source
+    ? [join(programs, 'pg_basebackup'), `--pgdata=${data}`, `--dbname=${source}`, '--checkpoint=fast']
+    : ['cp', '-r', await madeByInitdb(programs), data]
   await run(unprivileged(create), { cwd: directory.path })
   const following = source ? { primary_conninfo: source } : {}
   const settings = settingsOf(
