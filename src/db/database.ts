@@ -57,7 +57,7 @@ export interface DatabaseOptions extends PoolOptions {
   maxPending: number
 }
 
-/** Which part of that may be one owner's. */
+/** Which part of `maxPending` may wait of one owner. */
 const PART_OF_ONE = 1 / 4
 
 /**
@@ -98,7 +98,7 @@ export const createDatabase = ({
   const spent = new AsyncLocalStorage<Spent>()
   /** Ordered by deadlines, so that one timer serves all. */
   const pending: Pending[] = []
-  const maxPendingOfOne = Math.max(1, maxPending * PART_OF_ONE)
+  const maxWaitingOfOne = Math.max(1, maxPending * PART_OF_ONE)
   let timer: ReturnType<typeof setTimeout> | undefined
   let timerAt = Number.POSITIVE_INFINITY
 
@@ -138,16 +138,13 @@ export const createDatabase = ({
     other.reject(unavailable(reason))
   }
 
-  const countOf = (owner: string) =>
-    pending.reduce((count, job) => (job.owner === owner ? count + 1 : count), 0)
-
   const send = <T extends readonly Row[]>(
     statement: Statement<T>,
     owner: string | undefined,
     weight: number,
   ): Promise<T> => {
-    // Nobody can have more than there are: counted only when there are many.
-    if (owner !== undefined && pending.length >= maxPendingOfOne && countOf(owner) >= maxPendingOfOne)
+    // Nobody can have more than there are: looked for only when there are many.
+    if (owner !== undefined && pool.waiting() >= maxWaitingOfOne && pool.waitingOf(owner) >= maxWaitingOfOne)
       refuse("too many of one user's statements are waiting for the database")
     const ofRequest = spent.getStore()
     const startedAt = performance.now()

@@ -22,8 +22,9 @@ export interface Pool {
    * It is for the caller to reject.
    */
   makeRoomFor(owner: string | undefined): Job | undefined
-  /** How many statements wait for a connection. */
+  /** How many statements wait for a connection, of all or of one owner. */
   waiting(): number
+  waitingOf(owner: string): number
   /** Takes no more statements, and resolves when those that were sent are answered, or after 1 s. */
   close(): Promise<void>
 }
@@ -246,6 +247,7 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
     },
     makeRoomFor: waiting.makeRoomFor,
     waiting: waiting.size,
+    waitingOf: waiting.countOf,
     async close() {
       isClosed = true
       opener.stop()

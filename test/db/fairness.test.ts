@@ -86,7 +86,7 @@ describe.if(findPostgres() !== null)('between users', () => {
 
   test('one can fill only a quarter of what may wait', async () => {
     const database = await databaseWith(1, 40)
-    const many = sleeps(database, 10, 'greedy')
+    const many = sleeps(database, 4 + 10, 'greedy')
     const refusal = await (async () => database.run((sql) => sql`select 1`, 'greedy'))().catch(
       (error) => error,
     )
