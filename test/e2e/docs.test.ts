@@ -111,6 +111,9 @@ describe('the documentation page, without the internet', () => {
 
     // The token is kept over a reload.
     await page.reload()
+    await page.locator('button.authorize.locked').first().waitFor()
+    // The page opens again what the address names: clicks before that may be undone.
+    await create.locator('.try-out__btn').waitFor()
     const list = page.locator('#operations-tasks-listTasks')
     await list.locator('.opblock-summary-control').click()
     await list.locator('.try-out__btn').click()

@@ -157,7 +157,8 @@ function frontEndProgram(example: string, environment: Environment): Program {
     const { PATH = '', HOME = '' } = process.env
     const next = join(example, 'node_modules', 'next', 'dist', 'bin', 'next')
     const output = openSync(log, 'a')
-    const started = Bun.spawn(['node', next, 'start'], {
+    // Node.js closes connections that were idle for five seconds, at times just when a test sends its next request.
+    const started = Bun.spawn(['node', next, 'start', '--keepAliveTimeout', '600000'], {
       cwd: example,
       env: { PATH, HOME, NEXT_TELEMETRY_DISABLED: '1', ...environment, ...extra },
       stdin: 'ignore',
