@@ -104,7 +104,8 @@ export const createDatabase = ({
 
   const setTimer = (at: number) => {
     clearTimeout(timer)
-    timer = setTimeout(expireOverdue, at - performance.now())
+    // Of a negative time Node.js and Bun warn on standard error.
+    timer = setTimeout(expireOverdue, Math.max(0, at - performance.now()))
     timerAt = at
   }
 

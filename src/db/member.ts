@@ -19,8 +19,8 @@ export interface Member {
   seenSent: number
   /** Whether the same statement was the oldest one at two looks in a row. */
   isSilent: boolean
-  /** A statement on it took too long: all that is still to run is cancelled. */
-  isGivenUp: boolean
+  /** Closes it at the end of the grace period. */
+  grace: ReturnType<typeof setTimeout> | undefined
 }
 
 export const createMember = (connection: Connection): Member => ({
@@ -33,7 +33,7 @@ export const createMember = (connection: Connection): Member => ({
   seenRunning: undefined,
   seenSent: 0,
   isSilent: false,
-  isGivenUp: false,
+  grace: undefined,
 })
 
 /** Marks the connections that have answered nothing since the last look. True if one of them was not marked before. */

@@ -44,8 +44,11 @@ const PART_OF_ONE = 3 / 4
 /** How long no further connection is opened after one that came too late. */
 const LATE_PAUSE_MS = 250
 
-/** How long a connection that is to be closed may take to answer what was sent. */
+/** How long a connection that is to be closed may be silent before it has answered all that was sent. */
 const GRACE_MS = 1000
+
+/** How long a cancelled statement may take to answer before the next request to cancel. */
+const CANCEL_AGAIN_AFTER_MS = 100
 
 /**
  * How often the pool looks for silent connections. A connection without an answer for this long is slow or dead. If it
@@ -103,8 +106,7 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
       member.isSilent = false
       if (waiting.size() > 0) dispatch()
       if (running.length === 0 && !members.has(member)) connection.end()
-      // What comes next would go on after the connection has been left, and hold its locks.
-      else if (member.isGivenUp) connection.cancel()
+      else member.grace?.refresh()
     }
     Promise.try(job.statement, connection.sql).then(
       (rows) => {
@@ -153,9 +155,21 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
   /** Sends nothing more over a connection, and closes it when all is answered, or after the grace period. */
   const leave = (member: Member) => {
     if (!members.delete(member)) return
-    if (member.running.length === 0) return member.connection.end()
-    const timer = setTimeout(member.connection.destroy, GRACE_MS)
-    return member.connection.closed.then(() => clearTimeout(timer))
+    const { connection, running } = member
+    if (running.length === 0) return connection.end()
+    member.grace = setTimeout(connection.destroy, GRACE_MS)
+    return connection.closed.then(() => clearTimeout(member.grace))
+  }
+
+  /**
+   * Cancels all that was sent over a connection: a statement would go on after the connection has been closed, and hold
+   * its locks. A request that reaches the server before its statement cancels nothing, so it is repeated.
+   */
+  const cancelAll = async ({ connection, running }: Member): Promise<void> => {
+    while (running.length > 0) {
+      await connection.cancel()
+      await Bun.sleep(CANCEL_AGAIN_AFTER_MS)
+    }
   }
 
   const opener = createOpener({
@@ -240,9 +254,8 @@ export const createPool = ({ connect, max, idleMs = IDLE_MS, log }: PoolOptions)
       const member = members.values().find(({ running }) => running.includes(job))
       if (!member) return
       log.warn('a statement took too long: its connection is closed')
-      member.isGivenUp = true
-      member.connection.cancel()
       leave(member)
+      cancelAll(member)
       checkIdle()
     },
     makeRoomFor: waiting.makeRoomFor,

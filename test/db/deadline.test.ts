@@ -8,6 +8,7 @@ import { createLog } from '../../src/log.ts'
 import { apiOn, newUserId } from '../support/api.ts'
 import { engines } from '../support/engines.ts'
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { until } from '../support/until.ts'
 
 const log = createLog({ level: 'silent', format: 'json' })
@@ -59,23 +60,47 @@ describe.if(findPostgres() !== null)('a statement', () => {
       reason: 'the database did not answer in time',
       headers: { 'retry-after': '1' },
     })
-    const running = () =>
-      server.psql(
-        `select count(*) from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep'`,
-      )
-    await until(async () => (await running()) === '0')
+    await until(async () => !(await runs(60)))
     expect(stats()).toEqual({ running: 0, waiting: 0, refused: 0, expired: 1 })
   })
+
+  /** Whether `select pg_sleep($1)` with this parameter runs: each test has its own. */
+  const runs = async (seconds: number): Promise<boolean> => {
+    const active = await server.psql(
+      `select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(${seconds})'`,
+    )
+    return active !== '0'
+  }
 
   test('that waits behind such a one on its connection is cancelled, too', async () => {
     const { run } = databaseWith(300, 10)
     const sleep = () => refusal(run((sql) => sql`select pg_sleep(61)`))
     await Promise.all(Array.from({ length: 6 }, sleep))
-    const running = () =>
-      server.psql(
-        `select count(*) from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep.61'`,
-      )
-    await until(async () => (await running()) === '0')
+    await until(async () => !(await runs(61)))
+  }, 60_000)
+
+  test('and those behind it are cancelled, however long the server takes for each', async () => {
+    await using proxy = await startTcpProxy(server)
+    const { run } = databaseWith(2000, 10, proxy.url(server.url()))
+    await Promise.all([1, 2].map(() => run((sql) => sql`select pg_sleep(0.1)`)))
+    proxy.delay(400)
+    const sleep = () => refusal(run((sql) => sql`select pg_sleep(62)`))
+    await Promise.all(Array.from({ length: 8 }, sleep))
+    await until(async () => !(await runs(62)))
+  }, 60_000)
+
+  test('is cancelled although the request to cancel it has overtaken it', async () => {
+    await using proxy = await startTcpProxy(server)
+    const { run } = databaseWith(1000, 10, proxy.url(server.url()))
+    await run((sql) => sql`select 1`)
+    proxy.delay(1500)
+    const refused = refusal(run((sql) => sql`select pg_sleep(63)`))
+    await Bun.sleep(200)
+    // The statement is on its way, and what is sent from now on arrives at once.
+    await proxy.pass()
+    await refused
+    await Bun.sleep(1500)
+    await until(async () => !(await runs(63)))
   }, 60_000)
 
   test('beyond those that may wait is refused at once, and those that wait are not harmed', async () => {
