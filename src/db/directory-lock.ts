@@ -40,6 +40,14 @@ const refusal = (dataDir: string, file: string, cause: unknown): StartError => {
   )
 }
 
+const deletion = (file: string): StartError =>
+  new StartError(
+    `${file} was deleted or replaced, so that another process can open the database: stopped, to lose no data.`,
+  )
+
+/** The inode of a file, if there is one. */
+const inodeOf = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.ino
+
 const lockFile = (file: string): Sqlite => {
   // SQLite would follow it, and make or change a file somewhere else.
   if (lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink()) throw new Error('it is a link')
@@ -75,12 +83,13 @@ export const lockDirectory = (dataDir: string, { isNew }: { isNew: boolean }): D
   } catch (error) {
     throw refusal(dataDir, file, error)
   }
-  const inode = statSync(file).ino
+  const inode = inodeOf(file)
+  if (inode === undefined) {
+    lock.close()
+    throw deletion(file)
+  }
   const watch = setInterval(() => {
-    if (statSync(file, { throwIfNoEntry: false })?.ino === inode) return
-    throw new StartError(
-      `${file} was deleted or replaced, so that another process can open the database: stopped, to lose no data.`,
-    )
+    if (inodeOf(file) !== inode) throw deletion(file)
   }, LOOK_EVERY_MS)
   watch.unref()
   return {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { lockDirectory } from '../../src/db/directory-lock.ts'
 import { StartError } from '../../src/system-error.ts'
 import { temporaryDirectory } from '../support/cleanup.ts'
+import { until } from '../support/until.ts'
 
 /** The lock of the embedded database's directory. What a second process meets is in start/embedded. */
 
@@ -45,3 +46,25 @@ test('a lock that is a link is an error: what it points to is neither made nor c
 test('a lock can be taken again once it was released', () => {
   for (let round = 0; round < 2; round += 1) lockDirectory(directory.path, { isNew: true }).release()
 })
+
+test('a lock that is deleted in the moment it is taken is told of like one that is deleted later', async () => {
+  const path = join(directory.path, 'deleted')
+  mkdirSync(path)
+  const file = join(path, 'lock')
+  const deleteAlways = `
+    import { rmSync } from 'node:fs'
+    while (true) rmSync(${JSON.stringify(file)}, { force: true })`
+  const deleter = new Worker(`data:text/javascript,${encodeURIComponent(deleteAlways)}`)
+  let error: unknown
+  await until(() => {
+    try {
+      lockDirectory(path, { isNew: true }).release()
+    } catch (thrown) {
+      error = thrown
+    }
+    return error !== undefined
+  })
+  deleter.terminate()
+  expect(error).toBeInstanceOf(StartError)
+  expect(String(error)).toContain(`${file} was deleted or replaced, `)
+}, 60_000)

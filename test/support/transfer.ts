@@ -10,18 +10,25 @@ export interface Transfer {
   source(sql: string): Promise<string>
   /** A new database with the service's tables. */
   target(): Promise<string>
+  /** Leaves out the progress that an import writes when it takes more than five seconds. */
   run(args: string[], env: Record<string, string>): Promise<Outcome>
   /** Rows of a database, one JSON value a row. */
   rows<T>(url: string, query: string): Promise<T[]>
   remove(): Promise<void>
 }
 
+const PROGRESS = /^(looked at|copied) [\d,]+( of [\d,]+)? tasks\n/gm
+
 const nameOf = (url: string) => new URL(url).pathname.slice(1)
 
 export const startTransfer = async (): Promise<Transfer> => {
   const server = await startPostgres()
   const directory = temporaryDirectory('todo-transfer')
-  const run: Transfer['run'] = (args, env) => runProgram(args, { cwd: directory.path, env })
+  const run: Transfer['run'] = async (args, env) => {
+    const { exitCode, stdout, ...outcome } = await runProgram(args, { cwd: directory.path, env })
+    const stderr = outcome.stderr.replace(PROGRESS, '')
+    return { exitCode, stdout, stderr, output: stdout + stderr }
+  }
   return {
     server,
     directory: directory.path,
