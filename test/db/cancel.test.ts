@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { loadConfig } from '../../src/config.ts'
+import { parseDatabaseUrl } from '../../src/database-url.ts'
 import type { Connection } from '../../src/db/client.ts'
+import { serverSockets } from '../../src/db/socket.ts'
 import { databaseSource } from '../../src/db/source.ts'
 import { createLog } from '../../src/log.ts'
+import { startHostileServer } from '../support/hostile-server.ts'
 import { findPgBouncer, type PgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -10,6 +13,16 @@ import { until } from '../support/until.ts'
 /** PgBouncer before 1.19 dies of a request to cancel that is closed before it is done (pgbouncer#801). */
 
 const log = createLog({ level: 'silent', format: 'json' })
+
+test('requests to cancel that a server leaves open are at most 16', async () => {
+  await using server = await startHostileServer([])
+  const { cancel } = serverSockets(parseDatabaseUrl(server.url()))
+  for (let count = 0; count < 100; count += 1) void cancel({ pid: 1, secret: 2 })
+  const requests = () => server.received().length / 16
+  await until(() => requests() >= 16)
+  await Bun.sleep(200)
+  expect(requests()).toBe(16)
+})
 
 describe.if(findPostgres() !== null && findPgBouncer() !== null)('requests to cancel', () => {
   let server: PostgresServer

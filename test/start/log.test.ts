@@ -62,6 +62,13 @@ describe('a line of the log', () => {
     }
   })
 
+  test('is written without another that follows it', async () => {
+    const written = await new Promise((write) =>
+      createLog({ level: 'info', format: 'text', write }).info('alone'),
+    )
+    expect(written).toEndWith(' INFO  alone\n')
+  }, 15_000)
+
   test.each([...LOG_LEVELS])('is written from level %s up', (level) => {
     const { log, lines } = recorder(level, 'text')
     log.debug('debug')
