@@ -7,6 +7,7 @@ import { createLog } from '../../src/log.ts'
 import { type Said, startHostileServer } from '../support/hostile-server.ts'
 import { freePort } from '../support/ports.ts'
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const log = createLog({ level: 'silent', format: 'json' })
 
@@ -75,7 +76,7 @@ describe('connecting', () => {
   }, 30_000)
 })
 
-describe.if(findPostgres() !== null)('a server in another time zone', () => {
+describe.if(findPostgres() !== null)('a server', () => {
   let server: PostgresServer
 
   beforeAll(async () => {
@@ -83,7 +84,7 @@ describe.if(findPostgres() !== null)('a server in another time zone', () => {
   })
   afterAll(() => server.remove())
 
-  test('gives times in UTC', async () => {
+  test('in another time zone gives times in UTC', async () => {
     const connection = await sourceOf(server.url()).connect()
     const rows = await connection.sql`
       select '2026-02-01 09:30:00.123456Z'::timestamptz as micro, '2026-02-01 09:30:00Z'::timestamptz as whole`
@@ -92,4 +93,13 @@ describe.if(findPostgres() !== null)('a server in another time zone', () => {
     ])
     await connection.end()
   })
+
+  test('far away is connected to, however short the time for a statement is', async () => {
+    await using proxy = await startTcpProxy(server)
+    proxy.delay(60)
+    const config = loadConfig({ DATABASE_URL: proxy.url(server.url()), DATABASE_TIMEOUT_MS: '100' })
+    const connection = await databaseSource(config, log).connect()
+    expect([...(await connection.sql`select 1 as number`)]).toEqual([{ number: 1 }])
+    connection.destroy()
+  }, 30_000)
 })
