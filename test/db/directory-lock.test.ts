@@ -47,6 +47,19 @@ test('a lock can be taken again once it was released', () => {
   for (let round = 0; round < 2; round += 1) lockDirectory(directory.path, { isNew: true }).release()
 })
 
+test.each([
+  ['a new directory', 'at once', true],
+  ['one with a database, which a process whose lock was deleted may still use', 'later', false],
+])('without a lock file, %s is held %s', async (what, when, isNew) => {
+  const path = join(directory.path, what)
+  mkdirSync(path)
+  const lock = lockDirectory(path, { isNew })
+  const held = lock.held.then(() => 'at once')
+  expect(await Promise.race([held, Bun.sleep(500).then(() => 'later')])).toBe(when)
+  await held
+  lock.release()
+})
+
 test('a lock that is deleted in the moment it is taken is told of like one that is deleted later', async () => {
   const path = join(directory.path, 'deleted')
   mkdirSync(path)
