@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
 import packageJson from '../../package.json'
 import { temporaryDirectory } from '../support/cleanup.ts'
+import { startHostileServer } from '../support/hostile-server.ts'
 import { startService } from '../support/process.ts'
 import { runProgram } from '../support/program.ts'
 
@@ -87,6 +88,13 @@ describe('health', () => {
     expect(exitCode).toBe(1)
     expect(stderr).toContain('PORT must be a whole number')
   })
+
+  test('does not wait for a service that takes the connection and says nothing', async () => {
+    await using server = await startHostileServer([])
+    const { exitCode, stderr } = await runWith(['health'], { PORT: new URL(server.url()).port })
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain('no healthy service')
+  }, 30_000)
 })
 
 describe('package scripts', () => {
