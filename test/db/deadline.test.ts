@@ -44,6 +44,14 @@ describe.if(findPostgres() !== null)('a statement', () => {
     return database
   }
 
+  /** Whether `select pg_sleep` with this number runs: each test has its own. */
+  const runs = async (seconds: number): Promise<boolean> => {
+    const active = await server.psql(
+      `select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(${seconds})'`,
+    )
+    return active !== '0'
+  }
+
   beforeAll(async () => {
     server = await startPostgres()
   })
@@ -63,14 +71,6 @@ describe.if(findPostgres() !== null)('a statement', () => {
     await until(async () => !(await runs(60)))
     expect(stats()).toEqual({ running: 0, waiting: 0, refused: 0, expired: 1 })
   })
-
-  /** Whether `select pg_sleep($1)` with this parameter runs: each test has its own. */
-  const runs = async (seconds: number): Promise<boolean> => {
-    const active = await server.psql(
-      `select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(${seconds})'`,
-    )
-    return active !== '0'
-  }
 
   test('that waits behind such a one on its connection is cancelled, too', async () => {
     const { run } = databaseWith(300, 10)
